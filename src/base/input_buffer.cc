@@ -1,0 +1,71 @@
+#include "base/input_buffer.h"
+
+namespace mctenant::base {
+namespace {
+
+// What is kept of a frame whose size is not known yet.
+constexpr size_t kUnknownFrame = 256;
+
+}  // namespace
+
+BlockRef scratch_block() {
+  static thread_local BlockRef scratch;
+  if (!scratch || scratch->shared()) scratch = BlockRef(Block::take(kLargeBlock));
+  return scratch;
+}
+
+int InputBuffer::prepare(iovec out[2], size_t limit) {
+  int count = 0;
+  if (begin_ != nullptr && expected_ > view().size()) {
+    const size_t room = static_cast<size_t>(block_->data() + block_->capacity() - end_);
+    const size_t size = std::min({room, expected_ - view().size(), limit});
+    if (size > 0) {
+      out[count++] = {end_, size};
+      limit -= size;
+    }
+  }
+  if (limit > 0) {
+    // commit() finds the same scratch block again: nothing else reads in between.
+    const BlockRef scratch = scratch_block();
+    out[count++] = {scratch->data(), std::min(limit, scratch->capacity())};
+  }
+  return count;
+}
+
+void InputBuffer::take_over(Rest& rest) {
+  block_ = std::move(rest.block);
+  begin_ = rest.begin;
+  end_ = rest.end;
+  rest = Rest();
+}
+
+void InputBuffer::top_up(Rest& rest) {
+  if (expected_ <= view().size()) expected_ = view().size() + 1;
+  keep();
+  const size_t size = std::min(rest.size(), expected_ - view().size());
+  std::memcpy(end_, rest.begin, size);
+  end_ += size;
+  rest.begin += size;
+}
+
+void InputBuffer::keep() {
+  const size_t held = view().size();
+  const size_t wanted = std::max({expected_, held, kUnknownFrame});
+  const size_t room = static_cast<size_t>(block_->data() + block_->capacity() - begin_);
+  // A block that others look into is theirs too: it must not be written to, nor held for a few bytes of it.
+  const bool own = !block_->shared() && block_->capacity() <= std::max(2 * wanted, kSmallBlock);
+  if (own && room >= wanted) return;
+  BlockRef kept(Block::take(wanted));
+  std::memcpy(kept->data(), begin_, held);
+  begin_ = kept->data();
+  end_ = begin_ + held;
+  block_ = std::move(kept);
+}
+
+void InputBuffer::clear() {
+  block_ = BlockRef();
+  begin_ = end_ = nullptr;
+  expected_ = 0;
+}
+
+}  // namespace mctenant::base

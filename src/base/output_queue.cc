@@ -1,0 +1,92 @@
+#include "base/output_queue.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/free_list.h"
+
+namespace mctenant::base {
+
+// Bytes begin_..end_ of a block. What lies between end and limit is free to be filled, by this queue alone.
+struct OutputQueue::Segment {
+  Segment* next;
+  BlockRef block;
+  char* begin;
+  char* end;
+  char* limit;
+};
+
+OutputQueue::Segment* OutputQueue::add_segment(Block* block, char* begin, char* end, char* limit) {
+  auto* segment = FreeList<Segment>::make(Segment{nullptr, BlockRef(block), begin, end, limit});
+  (tail_ == nullptr ? head_ : tail_->next) = segment;
+  tail_ = segment;
+  return segment;
+}
+
+char* OutputQueue::reserve(size_t size) {
+  if (tail_ != nullptr && static_cast<size_t>(tail_->limit - tail_->end) >= size) return tail_->end;
+  // The first block of a queue is small, since most queues hold one reply; a queue that grows gets larger
+  // ones.
+  Block* block = Block::take(head_ == nullptr ? size : std::max(size, kMediumBlock));
+  return add_segment(block, block->data(), block->data(), block->data() + block->capacity())->end;
+}
+
+void OutputQueue::commit(size_t size) {
+  tail_->end += size;
+  size_ += size;
+}
+
+void OutputQueue::append(std::string_view bytes) {
+  if (tail_ != nullptr) {
+    const size_t fits = std::min(bytes.size(), static_cast<size_t>(tail_->limit - tail_->end));
+    if (fits > 0) std::memcpy(tail_->end, bytes.data(), fits);
+    commit(fits);
+    bytes.remove_prefix(fits);
+  }
+  if (bytes.empty()) return;
+  std::memcpy(reserve(bytes.size()), bytes.data(), bytes.size());
+  commit(bytes.size());
+}
+
+void OutputQueue::append(const Slice& slice) {
+  if (!slice.owner) return append(std::string_view(slice.data, slice.size));
+  if (slice.size == 0) return;
+  slice.owner->ref();
+  auto* begin = const_cast<char*>(slice.data);  // never written through: the segment has no free room
+  add_segment(slice.owner.get(), begin, begin + slice.size, begin + slice.size);
+  size_ += slice.size;
+}
+
+int OutputQueue::gather(iovec* out, int max) const {
+  int count = 0;
+  for (Segment* segment = head_; segment != nullptr && count < max; segment = segment->next) {
+    if (segment->begin == segment->end) continue;
+    out[count++] = {segment->begin, static_cast<size_t>(segment->end - segment->begin)};
+  }
+  return count;
+}
+
+void OutputQueue::consume(size_t size) {
+  size_ -= size;
+  while (head_ != nullptr) {
+    const size_t here = std::min(size, static_cast<size_t>(head_->end - head_->begin));
+    head_->begin += here;
+    size -= here;
+    if (head_->begin != head_->end) return;
+    drop_head();
+  }
+}
+
+void OutputQueue::clear() {
+  while (head_ != nullptr) drop_head();
+  size_ = 0;
+}
+
+void OutputQueue::drop_head() {
+  Segment* segment = head_;
+  head_ = segment->next;
+  if (head_ == nullptr) tail_ = nullptr;
+  FreeList<Segment>::drop(segment);
+}
+
+}  // namespace mctenant::base
