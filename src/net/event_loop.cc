@@ -1,0 +1,107 @@
+#include "net/event_loop.h"
+
+#include <event2/event.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <stdexcept>
+#include <system_error>
+
+namespace mctenant::net {
+namespace {
+
+event_base* make_base() {
+  event_config* config = event_config_new();
+  event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);  // post() has its own lock; nothing else is shared
+  event_base* base = event_base_new_with_config(config);
+  event_config_free(config);
+  if (base == nullptr) throw std::runtime_error("libevent has no event loop to offer on this system");
+  return base;
+}
+
+}  // namespace
+
+EventLoop::EventLoop() : base_(make_base()), wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  if (wake_fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+  wake_event_ = event_new(
+      base_, wake_fd_, EV_READ | EV_PERSIST,
+      [](evutil_socket_t fd, short, void* self) {
+        uint64_t count = 0;
+        if (read(fd, &count, sizeof count) > 0) static_cast<EventLoop*>(self)->run_posted();
+      },
+      this);
+  event_add(wake_event_, nullptr);
+}
+
+EventLoop::~EventLoop() {
+  posted_.clear();
+  end_turn();
+  event_free(wake_event_);
+  close(wake_fd_);
+  event_base_free(base_);
+}
+
+void EventLoop::run() {
+  while (!stopping_.load(std::memory_order_acquire)) {
+    now_valid_ = false;
+    event_base_loop(base_, EVLOOP_ONCE);
+    end_turn();
+  }
+  run_posted();
+  end_turn();
+}
+
+void EventLoop::stop() {
+  post([this] { stopping_.store(true, std::memory_order_release); });
+}
+
+void EventLoop::post(std::function<void()> task) {
+  bool wake = false;
+  {
+    const std::lock_guard lock(posted_mutex_);
+    wake = posted_.empty();
+    posted_.push_back(std::move(task));
+  }
+  const uint64_t one = 1;
+  if (wake && write(wake_fd_, &one, sizeof one) < 0 && errno != EAGAIN) {
+    throw std::system_error(errno, std::generic_category(), "eventfd write");
+  }
+}
+
+void EventLoop::run_posted() {
+  std::vector<std::function<void()>> tasks;
+  {
+    const std::lock_guard lock(posted_mutex_);
+    tasks.swap(posted_);
+  }
+  for (auto& task : tasks) task();
+}
+
+base::TimePoint EventLoop::now() {
+  if (!now_valid_) {
+    now_ = std::chrono::steady_clock::now();
+    now_valid_ = true;
+  }
+  return now_;
+}
+
+void EventLoop::end_turn() {
+  for (;;) {
+    while (end_of_turn_ != nullptr) {
+      EndOfTurn* work = end_of_turn_;
+      end_of_turn_ = work->next_;
+      if (end_of_turn_ == nullptr) end_of_turn_tail_ = &end_of_turn_;
+      work->next_ = nullptr;
+      work->scheduled_ = false;
+      work->on_end_of_turn();
+    }
+    if (discarded_.empty()) return;
+    // Dropping an object may schedule or discard others.
+    std::vector<std::unique_ptr<Discardable>> last;
+    last.swap(discarded_);
+  }
+}
+
+}  // namespace mctenant::net

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/executor.h"
+
+struct event;
+struct event_base;
+
+namespace mctenant::net {
+
+// Something handed to the loop to be freed at the end of the turn: nothing is freed inside its own callback.
+class Discardable {
+ public:
+  virtual ~Discardable() = default;
+};
+
+// Work to be done once at the end of a turn, however often it was asked for: a stream writes what many
+// requests left in its queue. An object that is scheduled must live until the end of the turn (see
+// discard()).
+class EndOfTurn {
+ public:
+  virtual ~EndOfTurn() = default;
+  virtual void on_end_of_turn() = 0;
+
+ private:
+  friend class EventLoop;
+  EndOfTurn* next_ = nullptr;
+  bool scheduled_ = false;
+};
+
+// One thread's event loop.
+//
+//   turn:  wait for events ─► their callbacks ─► end-of-turn work ─► discard
+//
+// All but post() and stop() belong to the thread that calls run(), or to any one thread before it.
+class EventLoop final : public base::Executor {
+ public:
+  EventLoop();
+  ~EventLoop() override;
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  void run();
+  // run() returns after the turn under way, and after the tasks posted before. Any thread.
+  void stop();
+  // Any thread. Tasks run in order; what is left when the loop is destroyed is dropped.
+  void post(std::function<void()> task) override;
+
+  // The time of this turn: read from the clock at most once a turn.
+  [[nodiscard]] base::TimePoint now();
+
+  void at_end_of_turn(EndOfTurn& work) {
+    if (work.scheduled_) return;
+    work.scheduled_ = true;
+    *end_of_turn_tail_ = &work;
+    end_of_turn_tail_ = &work.next_;
+  }
+  void discard(std::unique_ptr<Discardable> object) { discarded_.push_back(std::move(object)); }
+
+  // For this room only.
+  [[nodiscard]] event_base* base() { return base_; }
+
+ private:
+  void run_posted();
+  void end_turn();
+
+  event_base* base_;
+  int wake_fd_;
+  event* wake_event_;
+  std::mutex posted_mutex_;
+  std::vector<std::function<void()>> posted_;  // guarded by posted_mutex_
+  std::atomic<bool> stopping_{false};
+  base::TimePoint now_{};
+  bool now_valid_ = false;
+  EndOfTurn* end_of_turn_ = nullptr;
+  EndOfTurn** end_of_turn_tail_ = &end_of_turn_;
+  std::vector<std::unique_ptr<Discardable>> discarded_;
+};
+
+}  // namespace mctenant::net

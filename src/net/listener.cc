@@ -1,0 +1,95 @@
+#include "net/listener.h"
+
+#include <event2/listener.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/log.h"
+
+namespace mctenant::net {
+namespace {
+
+constexpr int kBacklog = 4096;
+constexpr auto kRest = std::chrono::milliseconds(100);
+
+uint16_t bound_port(int fd, uint16_t fallback) {
+  SocketAddress bound;
+  bound.length = sizeof bound.storage;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&bound.storage), &bound.length) != 0) return fallback;
+  if (bound.storage.ss_family == AF_INET) {
+    return ntohs(reinterpret_cast<const sockaddr_in*>(&bound.storage)->sin_port);
+  }
+  if (bound.storage.ss_family == AF_INET6) {
+    return ntohs(reinterpret_cast<const sockaddr_in6*>(&bound.storage)->sin6_port);
+  }
+  return fallback;
+}
+
+}  // namespace
+
+base::Expected<int> open_listening_socket(Address& address) {
+  auto resolved = resolve(address);
+  if (!resolved) return tl::unexpected(resolved.error());
+  const SocketAddress& where = *resolved;
+  const int fd = socket(where.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return base::fail("cannot listen on " + address.text() + ": " + std::strerror(errno));
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  struct stat old {};  // a socket of an earlier run
+  if (address.kind == Address::Kind::unix_socket && lstat(address.host.c_str(), &old) == 0 &&
+      S_ISSOCK(old.st_mode)) {
+    unlink(address.host.c_str());
+  }
+  if (bind(fd, where.get(), where.length) != 0 || listen(fd, kBacklog) != 0) {
+    const int error = errno;
+    close(fd);
+    return base::fail("cannot listen on " + address.text() + ": " + std::strerror(error) +
+                      (error == EADDRINUSE ? "; stop the program that has it or choose another port" : ""));
+  }
+  address.port = bound_port(fd, address.port);
+  return fd;
+}
+
+Listener::Listener(EventLoop& loop, Address address, Accept accept)
+    : address_(std::move(address)),
+      accept_(std::move(accept)),
+      rest_(loop, [this] { evconnlistener_enable(listener_); }) {}
+
+base::Expected<std::unique_ptr<Listener>> Listener::open(EventLoop& loop, const Address& address,
+                                                         Accept accept) {
+  Address bound = address;
+  const auto fd = open_listening_socket(bound);
+  if (!fd) return tl::unexpected(fd.error());
+  std::unique_ptr<Listener> listener(new Listener(loop, std::move(bound), std::move(accept)));
+  listener->listener_ = evconnlistener_new(
+      loop.base(),
+      [](evconnlistener*, evutil_socket_t client, sockaddr*, int, void* self) {
+        static_cast<Listener*>(self)->accept_(client);
+      },
+      listener.get(), LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, *fd);
+  evconnlistener_set_error_cb(
+      listener->listener_, [](evconnlistener*, void* self) { static_cast<Listener*>(self)->on_failure(); });
+  return listener;
+}
+
+Listener::~Listener() {
+  if (listener_ != nullptr) evconnlistener_free(listener_);
+  if (address_.kind == Address::Kind::unix_socket) unlink(address_.host.c_str());
+}
+
+void Listener::on_failure() {
+  const int error = errno;
+  if (++failures_ == 1 || failures_ % 100 == 0) {
+    base::log::warn("accepting on {} fails ({} times so far): {}", address_.text(), failures_,
+                    std::strerror(error));
+  }
+  evconnlistener_disable(listener_);
+  rest_.start(kRest);
+}
+
+}  // namespace mctenant::net

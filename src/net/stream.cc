@@ -1,0 +1,204 @@
+#include "net/stream.h"
+
+#include <event2/event.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace mctenant::net {
+namespace {
+
+constexpr size_t kDefaultReadLimit = 2 * 1024 * 1024;
+constexpr int kMaxGather = 64;
+constexpr auto kFinish = std::chrono::seconds(10);  // for the last replies to be read
+constexpr auto kLinger = std::chrono::seconds(1);   // for the peer's end after ours
+
+void set_no_delay(int fd) {
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on unix sockets, rightly
+}
+
+}  // namespace
+
+Stream::Stream(EventLoop& loop, int fd, Handler& handler)
+    : loop_(loop), handler_(handler), fd_(fd), state_(State::open), read_limit_(kDefaultReadLimit) {
+  set_no_delay(fd_);
+  read_event_ = event_new(
+      loop_.base(), fd_, EV_READ | EV_PERSIST,
+      [](evutil_socket_t, short, void* self) { static_cast<Stream*>(self)->on_readable(); }, this);
+  event_add(read_event_, nullptr);
+  read_armed_ = true;
+}
+
+std::unique_ptr<Stream> Stream::connect(EventLoop& loop, const SocketAddress& address, Handler& handler) {
+  const int fd = socket(address.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int error = fd < 0 ? errno : 0;
+  auto stream = std::make_unique<Stream>(loop, fd, handler);
+  stream->state_ = State::connecting;
+  if (error == 0 && ::connect(fd, address.get(), address.length) != 0 && errno != EINPROGRESS) error = errno;
+  if (error != 0) {
+    stream->abort(std::strerror(error));
+  } else {
+    stream->watch_writable(true);
+  }
+  return stream;
+}
+
+Stream::~Stream() {
+  if (read_event_ != nullptr) event_free(read_event_);
+  if (write_event_ != nullptr) event_free(write_event_);
+  if (fd_ >= 0) close(fd_);
+}
+
+void Stream::set_state(State state) {
+  state_ = state;
+  if (state != State::ended) return;
+  event_del(read_event_);
+  if (write_event_ != nullptr) event_del(write_event_);
+  if (linger_) linger_->stop();
+  output_.clear();
+  if (fd_ >= 0) close(std::exchange(fd_, -1));
+  loop_.at_end_of_turn(*this);
+}
+
+void Stream::resume_reading() {
+  if (reading_ || state_ != State::open) return;
+  reading_ = true;
+  redeliver_ = true;
+  loop_.at_end_of_turn(*this);
+}
+
+void Stream::finish() {
+  if (state_ == State::ended || state_ == State::finishing) return;
+  if (state_ == State::connecting) return abort("");
+  set_state(State::finishing);
+  linger_ = std::make_unique<Timer>(
+      loop_, [this] { abort(fin_sent_ ? "" : "the peer does not read the last bytes"); });
+  linger_->start(kFinish);
+  loop_.at_end_of_turn(*this);
+}
+
+void Stream::abort(std::string error) {
+  if (state_ == State::ended) return;
+  error_ = std::move(error);
+  set_state(State::ended);
+}
+
+void Stream::on_end_of_turn() {
+  if (redeliver_) {
+    redeliver_ = false;
+    if (state_ == State::open && reading_) {
+      if (!read_armed_) event_add(read_event_, nullptr);
+      read_armed_ = true;
+      deliver(0);
+    }
+  }
+  if (state_ == State::open || state_ == State::finishing) write_now();
+  if (state_ == State::ended && !std::exchange(end_told_, true)) handler_.on_ended(error_);
+}
+
+void Stream::deliver(size_t size) {
+  input_.commit(size, [this] {
+    if (reading_ && state_ == State::open) handler_.on_input(input_);
+  });
+}
+
+void Stream::on_readable() {
+  if (state_ == State::finishing) return drop_input();
+  if (state_ == State::connecting) on_writable();
+  // What waits comes first: at the end of this turn, and the socket is still readable in the next.
+  if (state_ != State::open || redeliver_) return;
+  if (!reading_) {  // only now, so that a pause that ends within the turn costs no system call
+    event_del(read_event_);
+    read_armed_ = false;
+    return;
+  }
+  iovec where[2];
+  const int count = input_.prepare(where, read_limit_);
+  const ssize_t got =
+      count == 1 ? recv(fd_, where[0].iov_base, where[0].iov_len, 0) : readv(fd_, where, count);
+  if (got > 0) return deliver(static_cast<size_t>(got));
+  if (got < 0) {
+    if (errno != EAGAIN && errno != EINTR) abort(std::strerror(errno));
+    return;
+  }
+  input_ended_ = true;
+  event_del(read_event_);
+  handler_.on_input_end();
+}
+
+void Stream::drop_input() {
+  input_.clear();
+  const base::BlockRef scratch = base::scratch_block();
+  const ssize_t got = recv(fd_, scratch->data(), scratch->capacity(), 0);
+  if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+    input_ended_ = true;
+    if (output_.empty()) return set_state(State::ended);
+    event_del(read_event_);
+  }
+}
+
+void Stream::on_writable() {
+  if (state_ == State::connecting) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length);
+    if (error != 0) return abort(std::strerror(error));
+    watch_writable(false);
+    set_state(State::open);
+    return handler_.on_connected();
+  }
+  loop_.at_end_of_turn(*this);
+}
+
+void Stream::watch_writable(bool on) {
+  if (write_event_ == nullptr) {
+    if (!on) return;
+    write_event_ = event_new(
+        loop_.base(), fd_, EV_WRITE | EV_PERSIST,
+        [](evutil_socket_t, short, void* self) { static_cast<Stream*>(self)->on_writable(); }, this);
+  }
+  if (on) {
+    event_add(write_event_, nullptr);
+  } else {
+    event_del(write_event_);
+  }
+}
+
+void Stream::write_now() {
+  while (!output_.empty()) {
+    iovec pieces[kMaxGather];
+    msghdr message{};
+    message.msg_iov = pieces;
+    message.msg_iovlen = static_cast<size_t>(output_.gather(pieces, kMaxGather));
+    const ssize_t sent = message.msg_iovlen == 1
+                             ? send(fd_, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL)
+                             : sendmsg(fd_, &message, MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN) return abort(std::strerror(errno));
+      watch_writable(true);
+      break;
+    }
+    output_.consume(static_cast<size_t>(sent));
+  }
+  if (output_.size() < notify_below_) {
+    notify_below_ = 0;
+    handler_.on_output_drained();
+    // What the handler appended asked for another end of turn.
+  }
+  if (!output_.empty()) return;
+  if (write_event_ != nullptr && event_pending(write_event_, EV_WRITE, nullptr) != 0) watch_writable(false);
+  if (state_ != State::finishing || std::exchange(fin_sent_, true)) return;
+  if (input_ended_) return set_state(State::ended);
+  shutdown(fd_, SHUT_WR);
+  if (!read_armed_) event_add(read_event_, nullptr);
+  read_armed_ = true;
+  linger_->start(kLinger);
+}
+
+}  // namespace mctenant::net

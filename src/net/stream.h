@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "base/input_buffer.h"
+#include "base/output_queue.h"
+#include "net/address.h"
+#include "net/event_loop.h"
+#include "net/timer.h"
+
+namespace mctenant::net {
+
+// A connected socket: bytes in, bytes out. What many callers append to output() in one turn of the loop
+// leaves in one write at its end.
+//
+//   connecting ─► open ─► finishing (output, then FIN, then what the peer still sends is dropped) ─► ended
+//        └──────────┴──────────────── error, peer's end, abort() ────────────────────────────────────┘
+//
+// Belongs to its loop's thread. When it has ended, the owner hands it to EventLoop::discard().
+class Stream final : public Discardable, private EndOfTurn {
+ public:
+  class Handler {
+   public:
+    // The connection stands (of connect() only).
+    virtual void on_connected() {}
+    // Bytes arrived: takes whole frames from `in`, and tells it what the next one needs
+    // (InputBuffer::expect).
+    virtual void on_input(base::InputBuffer& in) = 0;
+    // The peer will send no more. What it sent before has been given to on_input().
+    virtual void on_input_end() = 0;
+    // output() has become smaller than what notify_below() asked for.
+    virtual void on_output_drained() {}
+    // Nothing will come any more; the last call. `error` is empty if both sides were done.
+    virtual void on_ended(const std::string& error) = 0;
+
+   protected:
+    ~Handler() = default;
+  };
+
+  // Takes the connected, non-blocking `fd`. The handler must outlive the stream or its on_ended().
+  Stream(EventLoop& loop, int fd, Handler& handler);
+  // Begins to connect. A failure at once comes through on_ended() at the end of the turn.
+  [[nodiscard]] static std::unique_ptr<Stream> connect(EventLoop& loop, const SocketAddress& address,
+                                                       Handler& handler);
+  ~Stream() override;
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // What is to be sent. After appending, call flush().
+  [[nodiscard]] base::OutputQueue& output() { return output_; }
+  // Writes at the end of this turn.
+  void flush() { loop_.at_end_of_turn(*this); }
+  // One call of on_output_drained() as soon as fewer than `bytes` wait.
+  void notify_below(size_t bytes) { notify_below_ = bytes; }
+
+  // How many bytes one read may bring; small while the peer is not trusted.
+  void set_read_limit(size_t bytes) { read_limit_ = bytes; }
+  // Leaves bytes in the kernel. Those already read wait in the input buffer.
+  void pause_reading() { reading_ = false; }
+  // Reads again, after on_input() with what waited: at the end of this turn, never from inside.
+  void resume_reading();
+  [[nodiscard]] bool reading() const { return reading_; }
+
+  // Sends what is in output(), then FIN, then waits for the peer's end for a second at most, so that no reset
+  // destroys the last reply on its way. on_input() is not called any more.
+  void finish();
+  // Ends at once; on_ended() comes at the end of the turn.
+  void abort(std::string error);
+
+ private:
+  enum class State { connecting, open, finishing, ended };
+
+  void set_state(State state);
+  void on_end_of_turn() override;
+  void on_readable();
+  void on_writable();
+  void drop_input();
+  void deliver(size_t size);
+  void write_now();
+  void watch_writable(bool on);
+
+  EventLoop& loop_;
+  Handler& handler_;
+  int fd_;
+  State state_;
+  bool reading_ = true;
+  bool redeliver_ = false;
+  bool input_ended_ = false;
+  bool read_armed_ = false;
+  bool fin_sent_ = false;
+  bool end_told_ = false;
+  size_t read_limit_;
+  size_t notify_below_ = 0;
+  std::string error_;
+  base::InputBuffer input_;
+  base::OutputQueue output_;
+  event* read_event_ = nullptr;
+  event* write_event_ = nullptr;  // made when a write would block for the first time
+  std::unique_ptr<Timer> linger_;
+};
+
+}  // namespace mctenant::net
