@@ -1,0 +1,96 @@
+#include "protocol/meta_encoder.h"
+
+#include <charconv>
+#include <cstring>
+
+namespace mctenant::protocol {
+namespace {
+
+// More than the longest line: verb, 250 bytes of key, a length and five flags with numbers.
+constexpr size_t kMaxLine = 512;
+
+class Line {
+ public:
+  explicit Line(base::OutputQueue& out) : out_(out), begin_(out.reserve(kMaxLine)), at_(begin_) {}
+
+  Line& text(std::string_view text) {
+    std::memcpy(at_, text.data(), text.size());
+    at_ += text.size();
+    return *this;
+  }
+  template <class Number>
+  Line& flag(std::string_view name, Number value) {
+    text(name);
+    at_ = std::to_chars(at_, begin_ + kMaxLine, value).ptr;
+    return *this;
+  }
+  void end() { out_.commit(static_cast<size_t>(text("\r\n").at_ - begin_)); }
+
+ private:
+  base::OutputQueue& out_;
+  char* begin_;
+  char* at_;
+};
+
+std::string_view mode_of(Command command) {
+  switch (command) {
+    case Command::add:
+      return " ME";
+    case Command::replace:
+      return " MR";
+    case Command::append:
+      return " MA";
+    case Command::prepend:
+      return " MP";
+    default:
+      return "";
+  }
+}
+
+void write_store(const Request& request, std::string_view key, base::OutputQueue& out) {
+  Line line(out);
+  line.text("ms ").text(key).flag(" ", request.value.size).text(mode_of(request.command));
+  if (request.flags != 0) line.flag(" F", request.flags);
+  if (request.expiry != 0) line.flag(" T", request.expiry);
+  if (request.cas != 0) line.flag(" C", request.cas);
+  line.text(" c").end();
+  out.append(request.value);
+  out.append("\r\n");
+}
+
+void write_arithmetic(const Request& request, std::string_view key, base::OutputQueue& out) {
+  Line line(out);
+  line.text("ma ").text(key).text(request.command == Command::increment ? " MI" : " MD");
+  line.flag(" D", request.delta);
+  if (request.create) line.flag(" J", request.initial).flag(" N", request.expiry);
+  if (request.cas != 0) line.flag(" C", request.cas);
+  line.text(" v c").end();
+}
+
+}  // namespace
+
+void write_meta_request(const Request& request, std::string_view server_key, base::OutputQueue& out) {
+  switch (request.command) {
+    case Command::get:
+      return Line(out).text("mg ").text(server_key).text(" v f c").end();
+    case Command::get_and_touch:
+      return Line(out).text("mg ").text(server_key).flag(" T", request.expiry).text(" v f c").end();
+    case Command::touch:
+      return Line(out).text("mg ").text(server_key).flag(" T", request.expiry).text(" c").end();
+    case Command::probe:
+      return Line(out).text("mg ").text(server_key).text(" s c f").end();
+    case Command::remove: {
+      Line line(out);
+      line.text("md ").text(server_key);
+      if (request.cas != 0) line.flag(" C", request.cas);
+      return line.end();
+    }
+    case Command::increment:
+    case Command::decrement:
+      return write_arithmetic(request, server_key, out);
+    default:
+      return write_store(request, server_key, out);
+  }
+}
+
+}  // namespace mctenant::protocol

@@ -1,0 +1,167 @@
+#include "protocol/meta_reply_parser.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+namespace mctenant::protocol {
+namespace {
+
+// Two letters as one number, to switch on.
+constexpr uint16_t code(char first, char second) {
+  return static_cast<uint16_t>(static_cast<uint8_t>(first) << 8 | static_cast<uint8_t>(second));
+}
+
+template <class Number>
+bool read_number(std::string_view text, Number& out) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+// The next word of `line`, which loses it.
+std::string_view take_word(std::string_view& line) {
+  while (!line.empty() && line.front() == ' ') line.remove_prefix(1);
+  const std::string_view word = line.substr(0, line.find(' '));
+  line.remove_prefix(word.size());
+  return word;
+}
+
+bool read_flags(std::string_view line, Reply& reply) {
+  for (std::string_view word = take_word(line); !word.empty(); word = take_word(line)) {
+    const std::string_view number = word.substr(1);
+    switch (word.front()) {
+      case 'c':
+        if (!read_number(number, reply.cas)) return false;
+        break;
+      case 'f':
+        if (!read_number(number, reply.flags)) return false;
+        break;
+      case 's':
+        if (!read_number(number, reply.number)) return false;
+        break;
+      default:
+        break;  // a flag that a newer server adds
+    }
+  }
+  return true;
+}
+
+bool is_arithmetic(Command command) { return command == Command::increment || command == Command::decrement; }
+bool returns_value(Command command) {
+  return command == Command::get || command == Command::get_and_touch || is_arithmetic(command);
+}
+
+// NS: the condition of a store did not hold.
+Status not_stored_as(Command command) {
+  switch (command) {
+    case Command::add:
+      return Status::exists;
+    case Command::replace:
+      return Status::not_found;
+    default:
+      return Status::not_stored;
+  }
+}
+
+bool is_store(Command command) { return command >= Command::set && command <= Command::prepend; }
+
+// The status of a reply without a value, or false if no server answers this command so.
+bool read_code(uint16_t two, Command command, Status& status) {
+  switch (two) {
+    case code('H', 'D'):
+      status = Status::ok;
+      return !returns_value(command);
+    case code('E', 'N'):
+      status = Status::not_found;
+      return returns_value(command) || command == Command::touch || command == Command::probe;
+    case code('N', 'F'):
+      status =
+          command == Command::append || command == Command::prepend ? Status::not_stored : Status::not_found;
+      return is_store(command) || is_arithmetic(command) || command == Command::remove;
+    case code('N', 'S'):
+      status = not_stored_as(command);
+      return is_store(command) || is_arithmetic(command);
+    case code('E', 'X'):
+      status = Status::exists;
+      return is_store(command) || is_arithmetic(command) || command == Command::remove;
+    default:
+      return false;
+  }
+}
+
+// Lines of words. Those after which the server's place in the stream is sure have a status.
+bool read_error(std::string_view line, Command command, Status& status) {
+  if (line.starts_with("SERVER_ERROR ")) {
+    if (line.find("too large") != line.npos) {
+      status = Status::too_large;
+    } else if (line.find("out of memory") != line.npos || line.find("Out of memory") != line.npos) {
+      status = Status::out_of_memory;
+    } else {
+      status = Status::temporary_failure;
+    }
+    return true;
+  }
+  if (is_arithmetic(command) && line.starts_with("CLIENT_ERROR ") && line.find("non-numeric") != line.npos) {
+    status = Status::non_numeric;
+    return true;
+  }
+  return false;
+}
+
+MetaReply broken() {
+  MetaReply result;
+  result.outcome = MetaReply::Outcome::broken;
+  return result;
+}
+
+MetaReply incomplete(size_t needed) {
+  MetaReply result;
+  result.needed = needed;
+  return result;
+}
+
+MetaReply read_value(Command command, std::string_view line, size_t line_bytes, std::string_view in,
+                     size_t max_value) {
+  MetaReply result;
+  size_t size = 0;
+  if (!returns_value(command) || !read_number(take_word(line), size) || size > max_value ||
+      !read_flags(line, result.reply)) {
+    return broken();
+  }
+  const size_t total = line_bytes + size + 2;
+  if (in.size() < total) return incomplete(total);
+  if (in[total - 2] != '\r' || in[total - 1] != '\n') return broken();
+  result.outcome = MetaReply::Outcome::reply;
+  result.consumed = total;
+  result.reply.status = Status::ok;
+  result.reply.value = {{}, in.data() + line_bytes, size};
+  if (is_arithmetic(command) && !read_number({in.data() + line_bytes, size}, result.reply.number))
+    return broken();
+  return result;
+}
+
+}  // namespace
+
+MetaReply parse_meta_reply(Command command, std::string_view in, size_t max_value) {
+  const auto* newline =
+      static_cast<const char*>(std::memchr(in.data(), '\n', std::min(in.size(), kMaxReplyLine)));
+  if (newline == nullptr) return in.size() >= kMaxReplyLine ? broken() : incomplete(in.size() + 1);
+  const size_t line_bytes = static_cast<size_t>(newline - in.data()) + 1;
+  if (line_bytes < 4 || newline[-1] != '\r') return broken();
+  std::string_view line = in.substr(0, line_bytes - 2);
+  if (line.size() < 2) return broken();
+  MetaReply result;
+  result.outcome = MetaReply::Outcome::reply;
+  result.consumed = line_bytes;
+  if (line.size() == 2 || line[2] == ' ') {
+    const uint16_t two = code(line[0], line[1]);
+    const std::string_view rest = line.substr(2);
+    if (two == code('V', 'A')) return read_value(command, rest, line_bytes, in, max_value);
+    if (read_code(two, command, result.reply.status))
+      return read_flags(rest, result.reply) ? result : broken();
+    return broken();
+  }
+  return read_error(line, command, result.reply.status) ? result : broken();
+}
+
+}  // namespace mctenant::protocol
