@@ -1,0 +1,76 @@
+#include "upstream/server_check.h"
+
+#include <array>
+#include <charconv>
+
+namespace mctenant::upstream {
+namespace {
+
+// The first release whose meta protocol has all that is used.
+constexpr std::array<uint32_t, 3> kOldest{1, 6, 13};
+
+std::array<uint32_t, 3> parse_version(std::string_view text) {
+  std::array<uint32_t, 3> parts{};
+  const char* at = text.data();
+  const char* const end = text.data() + text.size();
+  for (uint32_t& part : parts) {
+    const auto [next, error] = std::from_chars(at, end, part);
+    if (error != std::errc()) break;
+    at = next;
+    if (at == end || *at != '.') break;
+    ++at;
+  }
+  return parts;
+}
+
+}  // namespace
+
+base::Expected<ServerCheck::Outcome> ServerCheck::take(std::string_view line) {
+  if (line.starts_with("VERSION ")) {
+    info_.version = line.substr(8);
+    return Outcome::more;
+  }
+  if (line == "END") return Outcome::finished;
+  if (!line.starts_with("STAT ")) {
+    return base::fail(
+        "it does not answer as a memcached that speaks the text protocol without sign-in (no -S, -Y, -B "
+        "binary)");
+  }
+  line.remove_prefix(5);
+  const size_t space = line.find(' ');
+  const std::string_view name = line.substr(0, space);
+  const std::string_view value = space == line.npos ? std::string_view() : line.substr(space + 1);
+  if (name == "item_size_max") {
+    std::from_chars(value.data(), value.data() + value.size(), info_.item_size_max);
+  } else if (name == "cas_enabled") {
+    cas_ = value == "yes";
+  } else if (name == "lru_crawler") {
+    crawler_ = value == "yes";
+  } else if (name == "dump_enabled") {
+    dump_ = value == "yes";
+  }
+  return Outcome::more;
+}
+
+std::vector<std::string> ServerCheck::faults() const {
+  std::vector<std::string> faults;
+  if (parse_version(info_.version) < kOldest) {
+    faults.push_back("it is memcached " + info_.version + ": install 1.6.13 or later");
+  }
+  if (!cas_) faults.emplace_back("it has no CAS: start it without -C (--disable-cas)");
+  if (info_.item_size_max == 0) faults.emplace_back("it does not tell its item_size_max");
+  return faults;
+}
+
+std::vector<std::string> ServerCheck::warnings() const {
+  std::vector<std::string> warnings;
+  if (!crawler_)
+    warnings.emplace_back(
+        "it has no LRU crawler: start it without -o no_lru_crawler, so that its items can be counted");
+  if (!dump_)
+    warnings.emplace_back(
+        "it refuses to list its items: start it without -X (--disable-dumping), so that they can be counted");
+  return warnings;
+}
+
+}  // namespace mctenant::upstream
