@@ -1,0 +1,41 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace mctenant::session {
+
+// Why a client connection ended. X(name, what it means)
+#define MCTENANT_CLOSE_REASONS(X)                                          \
+  X(client_quit, "the client said quit")                                   \
+  X(client_closed, "the client closed the connection")                     \
+  X(connection_lost, "reading or writing failed")                          \
+  X(sign_in_timeout, "no sign-in within limits.sign_in_timeout")           \
+  X(refusals, "limits.sign_in_refusals commands or sign-ins were refused") \
+  X(malformed, "a frame whose length can't be trusted")                    \
+  X(other_protocol, "the first byte is not the binary protocol's")         \
+  X(too_many_connections, "limits.max_connections are open")               \
+  X(drained, "mctenant is shutting down")
+
+enum class CloseReason : uint8_t {
+#define X(name, meaning) name,
+  MCTENANT_CLOSE_REASONS(X)
+#undef X
+};
+
+#define X(name, meaning) +1
+inline constexpr size_t kCloseReasons = 0 MCTENANT_CLOSE_REASONS(X);
+#undef X
+
+inline constexpr std::array<std::string_view, kCloseReasons> kCloseReasonNames{
+#define X(name, meaning) #name,
+    MCTENANT_CLOSE_REASONS(X)
+#undef X
+};
+
+[[nodiscard]] constexpr std::string_view name_of(CloseReason reason) {
+  return kCloseReasonNames[static_cast<size_t>(reason)];
+}
+
+}  // namespace mctenant::session
