@@ -1,0 +1,138 @@
+#include "config/config.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "auth/verifier.h"
+#include "base/secret.h"
+#include "config/limits.h"
+#include "config/reader.h"
+#include "config/sections.h"
+
+namespace mctenant::config {
+namespace {
+
+constexpr uint64_t kMaxWorkers = 256;
+constexpr size_t kMaxFile = 64 * base::kMiB;
+constexpr std::string_view kDefaultState = "/var/lib/mctenant/state.db";
+
+size_t workers_for(uint64_t asked) {
+  if (asked > 0) return asked;
+  return std::clamp<size_t>(std::thread::hardware_concurrency(), 1, kMaxWorkers);
+}
+
+void parse_key_namespace(const Value& value, Config& config) {
+  const auto text = value.text("a namespace");
+  if (!text) return;
+  if (tenant::valid_namespace(*text)) {
+    config.key_namespace = *text;
+  } else {
+    value.fault(in_quotes(*text) + " is not a namespace; write 1 to " +
+                std::to_string(tenant::kMaxNamespace) + " characters of A-Z a-z 0-9");
+  }
+}
+
+// The sections that refer to each other: plans to pools, tenants to both.
+void parse_tenancy(Object& root, Config& config, std::vector<PendingPassword>& passwords) {
+  if (const auto pools = root.need("pools", "{\"default\": {\"servers\": [\"127.0.0.1:11311\"]}}")) {
+    parse_pools(*pools, config.pools);
+  }
+  std::vector<std::string_view> pool_names;
+  for (const auto& pool : config.pools) pool_names.push_back(pool.name);
+
+  PlanMap plans;
+  if (const auto value = root.find("plans")) plans = parse_plans(*value, pool_names);
+  const auto key_namespace = root.find("namespace");
+  if (key_namespace) parse_key_namespace(*key_namespace, config);
+
+  if (const auto tenants = root.find("tenants")) {
+    parse_tenants(*tenants, {plans, pool_names, key_namespace.has_value()}, config.tenants, passwords);
+  } else if (root.valid()) {
+    root.place().warn("has no \"tenants\": nobody can sign in");
+  }
+}
+
+void parse_root(Object& root, const std::string& folder, Config& config,
+                std::vector<PendingPassword>& passwords) {
+  if (const auto value = root.need("listeners", "[{\"address\": \"0.0.0.0:11211\"}]")) {
+    parse_listeners(*value, config.listeners);
+  }
+  if (const auto value = root.find("admin")) config.admin = parse_admin(*value, folder);
+  const auto workers = root.find("workers");
+  config.workers = workers_for(workers ? workers->number(0, kMaxWorkers).value_or(0) : 0);
+  config.state = kDefaultState;
+  if (const auto value = root.find("state")) config.state = value->path(folder).value_or("");
+  if (const auto value = root.find("limits")) parse_limits(*value, config.limits);
+  parse_tenancy(root, config, passwords);
+  root.finish();
+}
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+base::Expected<std::string> read_file(const std::string& path) {
+  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "rbe"));
+  if (!file) return base::fail(std::string("can't be read: ") + std::strerror(errno));
+  std::string text;
+  char block[16 * 1024];
+  size_t got = 0;
+  while ((got = std::fread(block, 1, sizeof(block), file.get())) > 0) {
+    text.append(block, got);
+    if (text.size() > kMaxFile) return base::fail("is larger than " + base::format_byte_size(kMaxFile));
+  }
+  base::wipe(block, sizeof(block));
+  if (std::ferror(file.get()) != 0) return base::fail(std::string("can't be read: ") + std::strerror(errno));
+  return text;
+}
+
+}  // namespace
+
+std::string Finding::format(std::string_view file) const {
+  std::string line(file);
+  if (!pointer.empty()) line += ": " + pointer;
+  line += ": " + message;
+  // A key of the file may hold anything; a terminal is to see none of it.
+  std::replace_if(
+      line.begin(), line.end(), [](unsigned char byte) { return byte < 0x20 || byte == 0x7f; }, '?');
+  return line;
+}
+
+Parsed parse(std::string_view text, const std::string& file) {
+  Findings findings;
+  Node tree;
+  Config config;
+  if (parse_json(text, tree, findings)) {
+    std::vector<PendingPassword> passwords;
+    Object root(Value(tree, "", findings));
+    if (root.valid()) parse_root(root, std::filesystem::path(file).parent_path().string(), config, passwords);
+    if (!findings.any_fault()) {
+      for (const PendingPassword& pending : passwords) {
+        config.tenants[pending.tenant].credentials[pending.credential].verifier =
+            auth::make_verifier(*pending.password);
+      }
+    }
+  }
+  wipe(tree);
+  Parsed parsed;
+  if (!findings.any_fault()) parsed.config = std::move(config);
+  parsed.faults = findings.take_faults();
+  parsed.warnings = findings.take_warnings();
+  return parsed;
+}
+
+Parsed load(const std::string& file) {
+  auto text = read_file(file);
+  if (!text) return {std::nullopt, {{"", text.error().message}}, {}};
+  Parsed parsed = parse(*text, file);
+  base::wipe(*text);
+  return parsed;
+}
+
+}  // namespace mctenant::config

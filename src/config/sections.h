@@ -1,0 +1,51 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/config.h"
+#include "config/reader.h"
+#include "tenant/tenant.h"
+#include "upstream/options.h"
+
+namespace mctenant::config {
+
+// Each function reads one section of the file, tells what is wrong, and gives what is right in the rest.
+
+[[nodiscard]] std::optional<net::Address> parse_address(const Value& value);
+
+void parse_listeners(const Value& value, std::vector<Listener>& listeners);
+
+// Reads the token's file too, which stands relative to `folder`.
+[[nodiscard]] std::optional<Admin> parse_admin(const Value& value, const std::string& folder);
+
+void parse_pools(const Value& value, std::vector<upstream::PoolOptions>& pools);
+
+using PlanMap = std::map<std::string, tenant::Plan, std::less<>>;
+
+// `pools` are the names that a plan may refer to.
+[[nodiscard]] PlanMap parse_plans(const Value& value, const std::vector<std::string_view>& pools);
+
+// The keys of a plan, all of which a tenant may have too: sets in `plan` those that stand in `object`.
+void parse_plan_keys(Object& object, const std::vector<std::string_view>& pools, tenant::Plan& plan);
+
+// A credential whose verifier is still to be made of its password, which lives as long as the node.
+struct PendingPassword {
+  size_t tenant;
+  size_t credential;
+  const std::string* password;
+};
+
+struct TenantContext {
+  const PlanMap& plans;
+  const std::vector<std::string_view>& pools;
+  bool has_namespace;
+};
+
+void parse_tenants(const Value& value, const TenantContext& context, std::vector<TenantConfig>& tenants,
+                   std::vector<PendingPassword>& passwords);
+
+}  // namespace mctenant::config
