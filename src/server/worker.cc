@@ -1,0 +1,95 @@
+#include "server/worker.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace mctenant::server {
+
+Worker::Worker(const Shared& shared, size_t number)
+    : directory_(shared.directory), authenticator_(*directory_, shared.passwords, loop_) {
+  limits = shared.config.limits;
+  worker = number;
+  workers = shared.config.workers;
+  authenticator = &authenticator_;
+  generations = &shared.generations;
+  executor = &loop_;
+  clock = &shared.clock;
+  started = shared.started;
+  for (const upstream::PoolOptions& options : shared.config.pools) {
+    pools_.try_emplace(options.name, loop_, shared.resolver, options, shared.rings.at(options.name),
+                       number == 0);
+  }
+}
+
+Worker::~Worker() {
+  while (connections_ != nullptr) delete std::exchange(connections_, connections_->next);
+}
+
+void Worker::start(std::function<void()> settled) {
+  auto left = std::make_shared<size_t>(pools_.size());
+  for (auto& [name, pool] : pools_) {
+    pool.start([left, settled] {
+      if (--*left == 0) settled();
+    });
+  }
+  thread_ = std::thread([this] { loop_.run(); });
+  pthread_setname_np(thread_.native_handle(), ("worker-" + std::to_string(worker)).c_str());
+}
+
+void Worker::adopt(int fd) {
+  handed_over_.fetch_add(1, std::memory_order_relaxed);
+  loop_.post([this, fd] {
+    if (draining_) {
+      close(fd);
+      Context::figures.opened.add();
+      return;
+    }
+    auto* connection = new session::ClientConnection(loop_, fd, *this, *this);  // owned by the list
+    connection->next = connections_;
+    if (connections_ != nullptr) connections_->previous = connection;
+    connections_ = connection;
+  });
+}
+
+uint64_t Worker::load() const {
+  const uint64_t queued = handed_over_.load(std::memory_order_relaxed) - figures().opened.get();
+  return figures().open.get() + queued;
+}
+
+void Worker::on_connection_ended(session::ClientConnection& connection) {
+  (connection.previous == nullptr ? connections_ : connection.previous->next) = connection.next;
+  if (connection.next != nullptr) connection.next->previous = connection.previous;
+  loop_.discard(std::unique_ptr<net::Discardable>(&connection));
+  if (draining_ && connections_ == nullptr && drained_) std::exchange(drained_, nullptr)();
+}
+
+void Worker::drain(std::function<void()> drained) {
+  loop_.post([this, drained = std::move(drained)]() mutable {
+    draining_ = true;
+    if (connections_ == nullptr) return drained();
+    drained_ = std::move(drained);
+    for (auto* connection = connections_; connection != nullptr; connection = connection->next)
+      connection->drain();
+  });
+}
+
+void Worker::stop() { loop_.stop(); }
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+upstream::Pool* Worker::pool(std::string_view name) {
+  const auto found = pools_.find(name);
+  return found == pools_.end() ? nullptr : &found->second;
+}
+
+bool Worker::any_pool_can_serve() const {
+  return std::any_of(pools_.begin(), pools_.end(), [](const auto& pool) { return pool.second.can_serve(); });
+}
+
+}  // namespace mctenant::server
