@@ -1,6 +1,8 @@
 #include "net/listener.h"
 
 #include <event2/listener.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,6 +32,30 @@ uint16_t bound_port(int fd, uint16_t fallback) {
   return fallback;
 }
 
+// Accepted sockets inherit these, so that no connection costs system calls for them. A peer that has vanished
+// without a word is noticed after kIdle + kProbes * kInterval seconds.
+void set_options(int fd) {
+  constexpr int kOn = 1;
+  constexpr int kIdle = 60;
+  constexpr int kInterval = 15;
+  constexpr int kProbes = 4;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &kOn, sizeof kOn);
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &kOn, sizeof kOn);
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &kOn, sizeof kOn);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &kIdle, sizeof kIdle);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &kInterval, sizeof kInterval);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &kProbes, sizeof kProbes);
+}
+
+// Of an earlier run that had no time to clean up; one that somebody still listens on stays.
+void remove_abandoned_socket(const Address& address, const SocketAddress& where) {
+  struct stat found {};
+  if (lstat(address.host.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) return;
+  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (connect(probe, where.get(), where.length) != 0 && errno == ECONNREFUSED) unlink(address.host.c_str());
+  close(probe);
+}
+
 }  // namespace
 
 base::Expected<int> open_listening_socket(Address& address) {
@@ -38,12 +64,10 @@ base::Expected<int> open_listening_socket(Address& address) {
   const SocketAddress& where = *resolved;
   const int fd = socket(where.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return base::fail("cannot listen on " + address.text() + ": " + std::strerror(errno));
-  const int on = 1;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  struct stat old {};  // a socket of an earlier run
-  if (address.kind == Address::Kind::unix_socket && lstat(address.host.c_str(), &old) == 0 &&
-      S_ISSOCK(old.st_mode)) {
-    unlink(address.host.c_str());
+  if (address.kind == Address::Kind::unix_socket) {
+    remove_abandoned_socket(address, where);
+  } else {
+    set_options(fd);
   }
   if (bind(fd, where.get(), where.length) != 0 || listen(fd, kBacklog) != 0) {
     const int error = errno;

@@ -26,7 +26,6 @@ void set_no_delay(int fd) {
 
 Stream::Stream(EventLoop& loop, int fd, Handler& handler)
     : loop_(loop), handler_(handler), fd_(fd), state_(State::open), read_limit_(kDefaultReadLimit) {
-  set_no_delay(fd_);
   read_event_ = event_new(
       loop_.base(), fd_, EV_READ | EV_PERSIST,
       [](evutil_socket_t, short, void* self) { static_cast<Stream*>(self)->on_readable(); }, this);
@@ -37,6 +36,7 @@ Stream::Stream(EventLoop& loop, int fd, Handler& handler)
 std::unique_ptr<Stream> Stream::connect(EventLoop& loop, const SocketAddress& address, Handler& handler) {
   const int fd = socket(address.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   int error = fd < 0 ? errno : 0;
+  set_no_delay(fd);
   auto stream = std::make_unique<Stream>(loop, fd, handler);
   stream->state_ = State::connecting;
   if (error == 0 && ::connect(fd, address.get(), address.length) != 0 && errno != EINPROGRESS) error = errno;
