@@ -1,0 +1,246 @@
+"""Starts and stops the servers of a run: mctenant before two memcached, or one stock memcached with SASL."""
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import binary
+
+READY_WITHIN = 20
+
+
+class User:
+    def __init__(self, name):
+        self.name, self.password = name, secrets.token_urlsafe(18)
+
+
+def free_ports(count):
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in held]
+    for each in held:
+        each.close()
+    return ports
+
+
+class Processes:
+    """What was started, each with its log, and stopped by its own pid."""
+
+    def __init__(self, folder):
+        self.folder, self.running = folder, []
+
+    def start(self, name, command, **environment):
+        with open(os.path.join(self.folder, name + ".log"), "wb") as log:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
+                                       env={**os.environ, **environment})
+        self.running.append(process)
+        return process
+
+    def log(self, name):
+        with open(os.path.join(self.folder, name + ".log"), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def stop_all(self):
+        for process in reversed(self.running):
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+def wait_until(what, ready, processes):
+    deadline = time.monotonic() + READY_WITHIN
+    while not ready():
+        for process in processes.running:
+            if process.poll() is not None:
+                raise RuntimeError(f"{process.args[0]} ended with {process.returncode} while {what} was awaited")
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{what} not ready within {READY_WITHIN} s")
+        time.sleep(0.02)
+
+
+def connects(address):
+    def ready():
+        try:
+            connect(address).close()
+            return True
+        except OSError:
+            return False
+    return ready
+
+
+def connect(address):
+    if address.startswith("/"):
+        plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        plain.settimeout(5)
+        plain.connect(address)
+        return plain
+    host, port = address.rsplit(":", 1)
+    return socket.create_connection((host, int(port)), timeout=5)
+
+
+def memcached(*arguments):
+    as_root = ["-u", "root"] if os.geteuid() == 0 else []
+    return ["memcached", "-U", "0", "-I", "2m", "-m", "256", "-t", "2", *as_root, *arguments]
+
+
+class Server:
+    """What both kinds have: an address, two users, and the smallest key + value that is refused for certain."""
+
+    def __init__(self, folder):
+        self.folder, self.processes = folder, Processes(folder)
+        self.users = [User("alice"), User("bob")]
+
+    def store(self, user, key, value):
+        with binary.signed_in(self.address, user.name, user.password) as connection:
+            connection.call(binary.SET, key, bytes(8), value)
+
+    def flush(self, user):
+        with binary.signed_in(self.address, user.name, user.password) as connection:
+            connection.call(binary.FLUSH)
+
+
+class Stock(Server):
+    kind, too_big = "stock", 2 * 1048576
+
+    def start(self):
+        (port,) = free_ports(1)
+        self.address = f"127.0.0.1:{port}"
+        database = os.path.join(self.folder, "sasldb")
+        with open(os.path.join(self.folder, "memcached.conf"), "w", encoding="ascii") as file:
+            file.write(f"mech_list: plain\npwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {database}\n")
+        for user in self.users:
+            subprocess.run(["/usr/sbin/saslpasswd2", "-p", "-c", "-f", database, "-u", socket.gethostname(), user.name],
+                           input=user.password.encode(), check=True)
+        self.processes.start("memcached", memcached("-S", "-l", "127.0.0.1", "-p", str(port)), SASL_CONF_PATH=self.folder)
+        wait_until("memcached", connects(self.address), self.processes)
+
+    def final_checks(self, report, whole):
+        del report, whole
+
+
+class Mctenant(Server):
+    kind, too_big = "mctenant", 1048577
+
+    def __init__(self, folder, program):
+        super().__init__(folder)
+        self.program = program
+
+    def configuration(self, port):
+        return {
+            "listeners": [{"address": self.address}],
+            "admin": {"address": f"127.0.0.1:{port}"},
+            "workers": 2,
+            "state": os.path.join(self.folder, "state.db"),
+            "pools": {"default": {"servers": self.behind}},
+            "plans": {"dev": {}},
+            "tenants": {user.name: {"plan": "dev", "credentials": [{"username": user.name, "password": user.password}]}
+                        for user in self.users},
+            "limits": {"sign_in_timeout": "5s"},
+        }
+
+    def start(self):
+        client_port, admin_port, server_port = free_ports(3)
+        unix = os.path.join(self.folder, "mc.sock")
+        self.address, self.behind = f"127.0.0.1:{client_port}", [f"127.0.0.1:{server_port}", unix]
+        self.processes.start("memcached-tcp", memcached("-l", "127.0.0.1", "-p", str(server_port)))
+        self.processes.start("memcached-unix", memcached("-s", unix))
+        for address in self.behind:
+            wait_until(f"memcached at {address}", connects(address), self.processes)
+        file = os.path.join(self.folder, "mctenant.json")
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as config:
+            json.dump(self.configuration(admin_port), config)
+        self.process = self.processes.start("mctenant", [self.program, "serve", "--config", file])
+
+        def ready():
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/readyz", timeout=2) as answer:
+                    return answer.status == 200
+            except (urllib.error.URLError, OSError):
+                return False
+        wait_until("mctenant (/readyz)", ready, self.processes)
+
+    def ask(self, address, command, until):
+        with connect(address) as plain:
+            plain.sendall(command)
+            answer = b""
+            while not answer.endswith(until):
+                more = plain.recv(65536)
+                if not more:
+                    raise RuntimeError(f"memcached at {address} closed after {answer[-200:]!r}")
+                answer += more
+            return answer
+
+    def server_keys(self, ending):
+        """The keys on the memcached servers that end so: what a tenant's key became."""
+        found = []
+        for address in self.behind:
+            dump = self.ask(address, b"lru_crawler metadump hash\r\n", b"END\r\n").decode("ascii")
+            for key in re.findall(r"^key=(\S+)", dump, re.MULTILINE):
+                key = urllib.parse.unquote_to_bytes(key)
+                if key.endswith(ending):
+                    found.append(key)
+        return found
+
+    def final_checks(self, report, whole):
+        where = "mctenant"
+        if whole:
+            self.check_spread(report, where)
+        if self.process.poll() is not None:
+            report.fail(where, f"ended by itself with {self.process.returncode}")
+            self.show_log()
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(15)
+            if code == 0:
+                report.ok(where, "ends on SIGTERM")
+            else:
+                report.fail(where, f"SIGTERM ended it with {code}")
+        except subprocess.TimeoutExpired:
+            report.fail(where, "SIGTERM did not end it within 15 s")
+        log = self.processes.log("mctenant")
+        if any(user.password in log for user in self.users):
+            report.fail(where, "a password stands in its log")
+        else:
+            report.ok(where, "no password in its log")
+        if report.failed:
+            self.show_log()
+
+    def check_spread(self, report, where):
+        for address in self.behind:
+            stats = self.ask(address, b"stats\r\n", b"END\r\n").decode("ascii")
+            stored = int(re.search(r"STAT cmd_set (\d+)", stats).group(1))
+            if stored > 100:
+                report.ok(where, f"{stored} values went to the server at {os.path.basename(address)}")
+            else:
+                report.fail(where, f"only {stored} values went to the server at {address}")
+
+    def show_log(self):
+        for line in self.processes.log("mctenant").splitlines()[-30:]:
+            print(f"     | {line}", flush=True)
+
+
+@contextlib.contextmanager
+def start(kind, folder, program):
+    server = Mctenant(folder, program) if kind == "mctenant" else Stock(folder)
+    try:
+        server.start()
+        yield server
+    except BaseException:
+        if kind == "mctenant" and os.path.exists(os.path.join(folder, "mctenant.log")):
+            server.show_log()
+        raise
+    finally:
+        server.processes.stop_all()
