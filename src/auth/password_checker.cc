@@ -67,6 +67,7 @@ void PasswordChecker::Impl::run() {
     if (stopping) return;
     Job job = std::move(queue.front());
     queue.pop_front();
+    checks.fetch_add(1, std::memory_order_relaxed);  // under the lock: a job is seen to wait or to be checked
     lock.unlock();
     check(std::move(job));
     lock.lock();
@@ -74,7 +75,6 @@ void PasswordChecker::Impl::run() {
 }
 
 void PasswordChecker::Impl::check(Job job) {
-  checks.fetch_add(1, std::memory_order_relaxed);
   const bool right = matches(job.verifier, job.password.view()) && job.known;
   if (right) {
     remembered.add(job.username, job.verifier, job.password.view());
@@ -129,13 +129,13 @@ bool PasswordChecker::check(std::string_view username, const Verifier* verifier,
 const Verifier& PasswordChecker::fake() const { return impl_->fake; }
 
 PasswordChecker::Figures PasswordChecker::figures() const {
+  std::lock_guard lock(impl_->mutex);
   Figures figures;
   figures.remembered_hits = impl_->remembered_hits.load(std::memory_order_relaxed);
   figures.checks = impl_->checks.load(std::memory_order_relaxed);
   figures.refusals = impl_->refusals.load(std::memory_order_relaxed);
   figures.busy = impl_->busy.load(std::memory_order_relaxed);
   figures.remembered = impl_->remembered.size();
-  std::lock_guard lock(impl_->mutex);
   figures.waiting = impl_->queue.size();
   return figures;
 }

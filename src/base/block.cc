@@ -5,6 +5,8 @@
 #include <new>
 #include <vector>
 
+#include "base/sanitizers.h"
+
 namespace mctenant::base {
 namespace {
 
@@ -66,7 +68,7 @@ Block* Block::take(size_t size) {
 }
 
 void Block::give_back() {
-  if (size_class_ != kUnpooled && FreeLists::alive) {
+  if (!kSanitized && size_class_ != kUnpooled && FreeLists::alive) {
     auto& list = free_lists.lists[size_class_];
     if (list.size() < kClasses[size_class_].kept) {
       list.push_back(this);  // capacity was reserved: no allocation

@@ -4,6 +4,8 @@
 #include <new>
 #include <utility>
 
+#include "base/sanitizers.h"
+
 namespace mctenant::base {
 
 // Objects of one type, made and dropped all the time by one thread: after the first rounds neither costs an
@@ -25,7 +27,7 @@ class FreeList {
   static void drop(T* object) {
     object->~T();
     List& list = local();
-    if (list.count >= kKept) {
+    if (kSanitized || list.count >= kKept) {
       ::operator delete(static_cast<void*>(object));
       return;
     }

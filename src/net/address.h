@@ -1,12 +1,12 @@
 #pragma once
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <netinet/in.h>
 
 #include "base/error.h"
 

@@ -9,7 +9,6 @@ struct event;
 
 namespace mctenant::net {
 
-
 // Calls back once, some time after start(). Belongs to its loop's thread. Inside its own callback it may
 // be stopped and restarted, but not destroyed: EventLoop::discard() does that.
 class Timer final : public Discardable {

@@ -42,8 +42,8 @@ struct BinaryCommand {
 // All 256 rows, for the tests that walk them.
 [[nodiscard]] const std::array<BinaryCommand, 256>& binary_commands();
 
-// Whether a quiet command's reply with this status is left out. A quiet read's reply that is no hit would be taken for
-// the end of a stream of hits; so a key whose server is gone reads as a miss.
+// Whether a quiet command's reply with this status is left out. A quiet read's reply that is no hit would be
+// taken for the end of a stream of hits; so a key whose server is gone reads as a miss.
 [[nodiscard]] inline bool silent(const BinaryCommand& row, Status status) {
   if (!row.quiet) return false;
   const bool read = row.command == Command::get || row.command == Command::get_and_touch;

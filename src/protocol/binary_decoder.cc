@@ -88,21 +88,23 @@ Status BinaryDecoder::judge(const Header& header) const {
 
 BinaryDecoder::Result BinaryDecoder::decode(std::string_view in) {
   if (drop_left_ > 0 || refusal_waits_) return drop(in);
+  if (!refused_key_.empty()) refused_key_ = std::string();  // nobody looks at it any more
   Result result;
+  if (!in.empty() && static_cast<uint8_t>(in[0]) != kBinaryRequestMagic) {
+    result.outcome = Outcome::broken;  // nothing of it is a header
+    result.request.row = &binary_command(0);
+    result.request.fault = Status::invalid;
+    return result;
+  }
   if (in.size() < kBinaryHeader) {
     result.needed = kBinaryHeader;
-    if (!in.empty() && static_cast<uint8_t>(in[0]) != kBinaryRequestMagic) {
-      result.outcome = Outcome::broken;
-      result.request.row = &binary_command(0);
-      result.request.fault = Status::invalid;
-    }
     return result;
   }
   const Header header(in.data());
   result.request.row = header.row;
   result.request.opaque = header.opaque;
   result.request.request.command = header.row->command;
-  if (static_cast<uint8_t>(in[0]) != kBinaryRequestMagic || !header.trusted()) {
+  if (!header.trusted()) {
     result.outcome = Outcome::broken;
     result.request.fault = Status::invalid;
     return result;

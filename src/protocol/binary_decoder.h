@@ -49,8 +49,8 @@ class BinaryDecoder {
   // Before sign-in only what anyone may do comes through; all else gets auth_error, and is not held.
   void set_signed_in(bool signed_in) { signed_in_ = signed_in; }
 
-  // Looks at the beginning of `in`. The next call must get the bytes behind `consumed`. A request that the
-  // caller leaves unconsumed comes out again the same.
+  // Looks at the beginning of `in`. The next call must get the bytes behind `consumed`. A request without a
+  // fault may be left unconsumed, and comes out again the same.
   [[nodiscard]] Result decode(std::string_view in);
 
   // Longest mechanism and message of a sign-in, in bytes: what a stranger can make us hold.

@@ -96,6 +96,8 @@ void ClientSession::take(const protocol::BinaryRequest& request, base::InputBuff
 }
 
 void ClientSession::refuse(const protocol::BinaryRequest& request) {
+  // A sign-in that is refused for its size is a failed one, and a failed one signs out.
+  if (request.row->command == Command::sasl_auth) sign_out();
   protocol::Reply reply;
   reply.status = request.fault;
   answer(push(request), reply);

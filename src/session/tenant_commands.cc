@@ -78,10 +78,12 @@ void ClientSession::on_sign_in(const auth::Result& result) {
 
 bool ClientSession::enter(std::string_view username) {
   const tenant::Entry* entry = context_.directory().find_by_username(username);
-  if (entry == nullptr || !entry->tenant->take_connection(entry->plan.max_connections)) return false;
+  if (entry == nullptr) return false;
+  upstream::Pool* pool = context_.pool(entry->plan.pool);
+  if (pool == nullptr || !entry->tenant->take_connection(entry->plan.max_connections)) return false;
   tenant_ = entry->tenant;
   shard_ = &tenant_->shard(context_.worker);
-  pool_ = context_.pool(entry->plan.pool);
+  pool_ = pool;
   memory_limit_ = entry->plan.memory;
   refusals_ = 0;
   context_.figures.sign_ins_accepted.add();

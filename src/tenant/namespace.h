@@ -19,16 +19,17 @@ inline constexpr size_t kMaxNamespace = 16;
 [[nodiscard]] bool valid_namespace(std::string_view text);
 
 // The beginning of all keys of one generation of one tenant: <namespace>.<id>.<generation>:
-// None of the three parts can hold a '.' or ':', so no prefix is the beginning of another, and every server key
-// names its tenant.
+// None of the three parts can hold a '.' or ':', so no prefix is the beginning of another, and every server
+// key names its tenant.
 [[nodiscard]] std::string make_prefix(std::string_view key_namespace, TenantId id, Generation generation);
 
 // Whether a client key can stand in a server key as it is.
 [[nodiscard]] bool readable(std::string_view prefix, std::string_view client_key);
 
-// Writes the server key of `client_key` to `out`, which has room for kMaxServerKey bytes, and returns its length.
-//   prefix + client key                          if that is text-safe, at most 250 bytes, and doesn't begin with '~'
-//   prefix + '~' + base64url(SHA-256(client key))  otherwise
+// Writes the server key of `client_key` to `out`, which has room for kMaxServerKey bytes, and returns its
+// length.
+//   prefix + client key                          if that is text-safe, at most 250 bytes, and doesn't begin
+//   with '~' prefix + '~' + base64url(SHA-256(client key))  otherwise
 // The client key has 1 to 65,535 bytes, any of them.
 [[nodiscard]] size_t write_server_key(std::string_view prefix, std::string_view client_key, char* out);
 

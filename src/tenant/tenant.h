@@ -17,8 +17,8 @@ namespace mctenant::tenant {
 // What a tenant may have. Plain data, from the configuration.
 struct Plan {
   std::string pool = "default";
-  uint64_t memory = 0;             // bytes; 0: no quota
-  uint32_t max_connections = 0;    // signed in at the same time; 0: no limit
+  uint64_t memory = 0;           // bytes; 0: no quota
+  uint32_t max_connections = 0;  // signed in at the same time; 0: no limit
 
   bool operator==(const Plan&) const = default;
 };

@@ -13,8 +13,8 @@ namespace mctenant::upstream {
 class Call {
  public:
   virtual ~Call() = default;
-  // The reply's value is valid during the call (protocol::Slice). temporary_failure if the server went away, was
-  // silent for too long or never got the request.
+  // The reply's value is valid during the call (protocol::Slice). temporary_failure if the server went away,
+  // was silent for too long or never got the request.
   virtual void on_reply(const protocol::Reply& reply) = 0;
 
  private:

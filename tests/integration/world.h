@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/sanitizers.h"
 #include "support/binary_client.h"
 #include "support/mctenant_process.h"
 #include "support/memcached_process.h"
@@ -14,11 +15,7 @@ namespace mctenant::integration {
 using namespace support;  // NOLINT: the tests' own vocabulary
 
 // Sanitizers keep freed memory for a while and shadow the rest: bounds on memory are wider then.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr uint64_t kMemoryFactor = 12;
-#else
-inline constexpr uint64_t kMemoryFactor = 1;
-#endif
+inline constexpr uint64_t kMemoryFactor = base::kSanitized ? 12 : 1;
 
 // Two real memcached, one on TCP and one on a unix socket, and mctenant before them.
 struct World {

@@ -22,10 +22,10 @@ ROOMS = {
     "session": "base net protocol auth tenant quota upstream",
     "store": "base auth tenant",
     "config": "base net auth tenant upstream session",
-    "admin": "base net auth tenant upstream session",
+    "admin": "base net",
     "server": "base net protocol auth tenant quota upstream session store config admin",
 }
-MAIN = "base auth config server"
+MAIN = "base auth config admin server"
 
 # Libraries that only some rooms may see.
 LIBRARIES = {

@@ -11,14 +11,9 @@
 #endif
 #endif
 
-#ifdef MCTENANT_SANITIZED
-// Of every sanitizer's runtime; g++ comes without the header.
-extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void*, size_t),
-                                                         void (*on_free)(const volatile void*));
-#endif
-
 // Counts every allocation from the heap, of new and malloc, on the threads that ask for it. To be included by
-// one source of a program: without a sanitizer it replaces malloc.
+// one source of a program, whose malloc it replaces. Under a sanitizer, which has a malloc of its own, it
+// counts nothing.
 namespace mctenant::support {
 
 inline thread_local bool counting_allocations = false;
@@ -32,11 +27,6 @@ inline void note_allocation() {
 class AllocationCounter {
  public:
   AllocationCounter() {
-#ifdef MCTENANT_SANITIZED
-    static const int installed = __sanitizer_install_malloc_and_free_hooks(
-        [](const volatile void*, size_t) { note_allocation(); }, [](const volatile void*) {});
-    (void)installed;
-#endif
     allocations = 0;
     counting_allocations = true;
   }

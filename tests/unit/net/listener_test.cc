@@ -95,23 +95,29 @@ TEST_F(ListenerTest, APortInUseIsToldWithTheAddressAndWhatToDo) {
 
 TEST_F(ListenerTest, WithoutDescriptorsItRestsAndGoesOn) {
   ASSERT_TRUE(open(kAnyPort));
-  // The connection is made first; then no descriptor can be had for accepting it.
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  support::Watched<int> restored;
+  std::unique_ptr<Timer> restore;
   running_.call([&] {
-    const support::Connection* waiting = new support::Connection(listener_->address().text());
-    rlimit limit{};
-    getrlimit(RLIMIT_NOFILE, &limit);
+    restore = std::make_unique<Timer>(running_.loop(), [&] {
+      setrlimit(RLIMIT_NOFILE, &limit);
+      restored.change([](int& times) { ++times; });
+    });
+    restore->start({});
+  });
+  ASSERT_TRUE(restored.wait([](int times) { return times == 1; }));
+  // The connection is made first; then no descriptor can be had for accepting it.
+  std::unique_ptr<support::Connection> waiting;
+  running_.call([&] {
+    waiting = std::make_unique<support::Connection>(listener_->address().text());
     rlimit none = limit;
     none.rlim_cur = 3;
     setrlimit(RLIMIT_NOFILE, &none);
-    running_.loop().post([this, limit, waiting] {
-      const auto again = [this, limit, waiting] {
-        setrlimit(RLIMIT_NOFILE, &limit);
-        delete waiting;
-      };
-      // Two turns on, accepting has failed.
-      running_.loop().post([this, again] { running_.loop().post(again); });
-    });
+    restore->start(std::chrono::milliseconds(20));
   });
+  ASSERT_TRUE(restored.wait([](int times) { return times == 2; }));
+  running_.call([&] { restore.reset(); });
   ASSERT_TRUE(wait_for(1));
   EXPECT_GE(running_.call([&] { return listener_->failures(); }), 1U);
 }

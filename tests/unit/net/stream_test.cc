@@ -168,14 +168,15 @@ class StreamTest : public testing::TestWithParam<bool> {
     stream_.reset();
   }
 
+  template <class Work>
+  auto on_loop(Work&& work) {
+    return running_.call(std::forward<Work>(work));
+  }
+
   void open(std::pair<int, int> fds) {
     fcntl(fds.first, F_SETFL, O_NONBLOCK);
     peer_ = std::make_unique<Peer>(fds.second);
     on_loop([&] { stream_ = std::make_unique<Stream>(running_.loop(), fds.first, recorder_); });
-  }
-  template <class Work>
-  auto on_loop(Work&& work) {
-    return running_.call(std::forward<Work>(work));
   }
   void write(std::string_view bytes) {
     on_loop([&] {
@@ -198,7 +199,7 @@ class StreamTest : public testing::TestWithParam<bool> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Sockets, StreamTest, testing::Bool(),
-                         [](const auto& info) { return info.param ? "Tcp" : "Unix"; });
+                         [](const auto& test) { return test.param ? "Tcp" : "Unix"; });
 
 TEST_P(StreamTest, BytesGoBothWays) {
   peer_->send("hello");

@@ -303,10 +303,15 @@ TEST(BinaryDecoder, AnotherMagicBreaksAtTheFirstByte) {
     client.give({&byte, 1});
     EXPECT_EQ(client.broken(), magic != 0x80) << magic;
   }
-  Client client;
-  client.give(support::simple(op::kNoop).bytes() + "\x81");
-  EXPECT_TRUE(client.broken());
-  EXPECT_EQ(client.requests().size(), 2U);
+  // And it is the same request, of nobody, however much follows.
+  for (const size_t more : {0U, 22U, 23U, 100U}) {
+    Client client;
+    client.give(support::simple(op::kNoop).bytes() + "\x81" + std::string(more, '\xff'));
+    EXPECT_TRUE(client.broken());
+    ASSERT_EQ(client.requests().size(), 2U);
+    EXPECT_EQ(client.requests()[1].opcode, 0);
+    EXPECT_EQ(client.requests()[1].opaque, 0U);
+  }
 }
 
 TEST(BinaryDecoder, AKeyMayBeAsLongAsItsLengthCanSay) {

@@ -97,13 +97,13 @@ TEST(BinaryEncoder, AFailureIsItsTextWithoutCas) {
       bytes_of({0x81, 0x00, 0, 0, 0, 0, 0, 1, 0, 0, 0, 9, 0xa1, 0xb2, 0xc3, 0xd4, 0, 0, 0, 0, 0, 0, 0, 0}) +
           "Not found");
   for (const BinaryCommand& row : binary_commands()) {
-    const std::string bytes = encode(row.opcode, failed(Status::temporary_failure), "key");
+    const std::string bytes = encode(row.opcode, failed(Status::out_of_memory), "key");
     size_t size = 0;
     const auto packet = support::parse_packet(bytes, size);
     ASSERT_TRUE(packet);
     EXPECT_EQ(size, bytes.size());
-    EXPECT_EQ(packet->status, support::status::kTemporary);
-    EXPECT_EQ(packet->value, "Temporary failure");
+    EXPECT_EQ(packet->status, 0x82);
+    EXPECT_EQ(packet->value, "Out of memory");
     EXPECT_EQ(packet->key, "");
     EXPECT_EQ(packet->extras, "");
     EXPECT_EQ(packet->cas, 0U);
