@@ -14,7 +14,7 @@ using protocol::Status;
 // A value of at least this size goes to the server by reference; a smaller one is cheaper to copy.
 constexpr size_t kShareFrom = 16 * 1024;
 // How often an append is tried again because others change the same item between its two steps.
-constexpr uint8_t kGrowAttempts = 32;
+constexpr uint8_t kGrowAttempts = 200;
 
 protocol::Reply with_status(Status status) {
   protocol::Reply reply;

@@ -1,0 +1,48 @@
+#include "load/request_maker.h"
+
+#include "client/frame.h"
+#include "client/random.h"
+
+namespace mctenant::bench {
+namespace {
+
+std::string random_value(size_t size, uint64_t seed) {
+  Random random(seed);
+  std::string value(size, '\0');
+  for (char& byte : value) byte = static_cast<char>('a' + random.below(26));
+  return value;
+}
+
+}  // namespace
+
+RequestMaker::RequestMaker(const LoadOptions& options)
+    : text_(options.protocol == Protocol::kText),
+      value_(random_value(options.value_size, options.seed)),
+      extras_(8, '\0'),
+      line_end_(" 0 0 " + std::to_string(options.value_size) + "\r\n"),
+      key_(options.key_size, 'k') {}
+
+void RequestMaker::append_get(std::string& out, uint64_t key, uint32_t opaque) {
+  if (text_) {
+    out.append("get ").append(key_text(key)).append("\r\n");
+  } else {
+    append_frame(out, {.opcode = Opcode::kGet, .key = key_text(key), .opaque = opaque});
+  }
+}
+
+void RequestMaker::append_set(std::string& out, uint64_t key, uint32_t opaque) {
+  if (text_) {
+    out.append("set ").append(key_text(key)).append(line_end_).append(value_).append("\r\n");
+  } else {
+    append_frame(
+        out,
+        {.opcode = Opcode::kSet, .extras = extras_, .key = key_text(key), .value = value_, .opaque = opaque});
+  }
+}
+
+const std::string& RequestMaker::key_text(uint64_t key) {
+  for (size_t at = key_.size(); at-- > 1; key /= 10) key_[at] = static_cast<char>('0' + key % 10);
+  return key_;
+}
+
+}  // namespace mctenant::bench

@@ -1,0 +1,286 @@
+#include "load/worker.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <deque>
+
+#include "client/time.h"
+#include "load/open_connection.h"
+
+namespace mctenant::bench {
+namespace {
+
+constexpr size_t kReceiveSize = size_t{256} << 10;
+constexpr size_t kPreloadDepth = 64;
+constexpr size_t kPreloadBytes = size_t{1} << 20;
+constexpr uint64_t kPatienceNs = 5'000'000'000;
+constexpr uint64_t kTickNs = 100'000'000;
+
+std::string status_of(const LoadReply& reply) { return ", status " + std::to_string(reply.status); }
+
+}  // namespace
+
+// Requests under way stand in a ring, oldest first.
+struct Worker::Connection {
+  Connection(int descriptor, size_t number_in, Protocol protocol, size_t ring)
+      : fd(descriptor), number(number_in), reader(protocol), sent(ring) {}
+
+  size_t under_way() const { return static_cast<size_t>(appended - answered); }
+
+  int fd;
+  size_t number;
+  ReplyReader reader;
+  std::vector<Sent> sent;
+  uint64_t appended = 0;
+  uint64_t answered = 0;
+  std::string out;
+  size_t out_at = 0;
+  bool wants_write = false;
+  // At a fixed rate: when requests that found the connection full were due.
+  std::deque<uint64_t> late;
+  uint64_t preload_key = 0;
+  uint64_t preload_step = 0;
+};
+
+void LoadResult::merge(const LoadResult& other) {
+  gets += other.gets;
+  sets += other.sets;
+  misses += other.misses;
+  errors += other.errors;
+  lost_connections += other.lost_connections;
+  if (first_error.empty()) first_error = other.first_error;
+  latency.merge(other.latency);
+}
+
+void LoadResult::error(std::string what) {
+  ++errors;
+  if (first_error.empty()) first_error = std::move(what);
+}
+
+Worker::Worker(const LoadOptions& options, const Window& window, size_t index)
+    : options_(options),
+      window_(window),
+      index_(index),
+      random_(Random::mix(options.seed + 1000 * index)),
+      zipf_(options.keys, options.zipf),
+      maker_(options),
+      buffer_(kReceiveSize) {}
+
+Worker::~Worker() {
+  for (const auto& connection : connections_) {
+    if (connection->fd >= 0) close(connection->fd);
+  }
+}
+
+base::Expected<void> Worker::connect() {
+  const size_t users = options_.users.size();
+  for (size_t number = index_; number < options_.connections; number += options_.threads) {
+    auto fd = open_connection(options_.address, users == 0 ? nullptr : &options_.users[number % users]);
+    if (!fd) return tl::unexpected(fd.error());
+    connections_.push_back(std::make_unique<Connection>(*fd, number, options_.protocol,
+                                                        std::max(options_.depth, kPreloadDepth)));
+    poller_.add(*fd, EPOLLIN, connections_.back().get());
+  }
+  return {};
+}
+
+// A user's keys are dealt to the user's connections.
+void Worker::preload() {
+  phase_ = Phase::kPreload;
+  const size_t users = std::max<size_t>(1, options_.users.size());
+  for (const auto& connection : connections_) {
+    const size_t user = connection->number % users;
+    connection->preload_key = connection->number / users;
+    connection->preload_step = (options_.connections - user + users - 1) / users;
+  }
+  const uint64_t now = now_ns();
+  for (const auto& connection : connections_) refill(*connection, now);
+  uint64_t last_event = now;
+  while (busy_ > 0) {
+    const auto events = poller_.wait(kTickNs);
+    for (const epoll_event& event : events) serve(*static_cast<Connection*>(event.data.ptr), event.events);
+    if (!events.empty()) last_event = now_ns();
+    if (now_ns() - last_event > kPatienceNs) {
+      result_.error("the preload stood still for 5 s");
+      return;
+    }
+  }
+}
+
+void Worker::run(uint64_t start) {
+  phase_ = Phase::kLoad;
+  start_ = start;
+  const bool open_loop = options_.rate > 0;
+  if (!open_loop) {
+    for (const auto& connection : connections_) refill(*connection, now_ns());
+  }
+  for (uint64_t now = now_ns(); !window_.over(now); now = now_ns()) {
+    uint64_t patience = kTickNs;
+    if (open_loop) {
+      send_due(now);
+      const uint64_t due = due_time(next_arrival_);
+      patience = std::min(patience, due > now ? due - now : 0);
+    }
+    for (const epoll_event& event : poller_.wait(patience)) {
+      serve(*static_cast<Connection*>(event.data.ptr), event.events);
+    }
+  }
+  if (open_loop) drain(now_ns() + kPatienceNs);
+}
+
+// What was due in the window is waited for, or the slowest replies would be left out.
+void Worker::drain(uint64_t deadline) {
+  phase_ = Phase::kDrain;
+  while (busy_ > 0 && now_ns() < deadline) {
+    for (const epoll_event& event : poller_.wait(kTickNs)) {
+      serve(*static_cast<Connection*>(event.data.ptr), event.events);
+    }
+  }
+  for (const auto& connection : connections_) {
+    for (size_t i = connection->under_way() + connection->late.size(); i > 0; --i)
+      result_.error("never answered");
+  }
+}
+
+void Worker::serve(Connection& connection, uint32_t events) {
+  if (connection.fd < 0) return;
+  if ((events & EPOLLOUT) != 0) flush(connection);
+  if ((events & ~static_cast<uint32_t>(EPOLLOUT)) != 0 && connection.fd >= 0) receive(connection);
+}
+
+void Worker::receive(Connection& connection) {
+  const ssize_t count = recv(connection.fd, buffer_.data(), buffer_.size(), 0);
+  if (count <= 0) {
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    return lose(connection, count == 0 ? "the server closed the connection" : std::strerror(errno));
+  }
+  const uint64_t now = now_ns();
+  const bool understood =
+      connection.reader.feed(buffer_.data(), static_cast<size_t>(count),
+                             [&](const LoadReply& reply) { on_reply(connection, reply, now); });
+  if (!understood) return lose(connection, "the reply was not understood");
+  refill(connection, now);
+}
+
+void Worker::on_reply(Connection& connection, const LoadReply& reply, uint64_t now) {
+  if (connection.under_way() == 0) return result_.error("a reply to nothing");
+  if (options_.protocol == Protocol::kBinary && reply.opaque != static_cast<uint32_t>(connection.answered)) {
+    result_.error("a reply out of order");
+  }
+  const Sent sent = connection.sent[connection.answered++ % connection.sent.size()];
+  if (connection.under_way() == 0) --busy_;
+  const bool open_loop = options_.rate > 0;
+  const uint64_t counted_at = open_loop ? sent.at : now;
+  if (phase_ == Phase::kPreload) {
+    if (reply.kind != LoadReply::kStored) result_.error("a key could not be preloaded" + status_of(reply));
+  } else if (window_.holds(counted_at)) {
+    result_.latency.add(now - sent.at);
+    check(sent, reply);
+  }
+}
+
+void Worker::check(const Sent& sent, const LoadReply& reply) {
+  sent.set ? ++result_.sets : ++result_.gets;
+  if (sent.set) {
+    if (reply.kind != LoadReply::kStored) result_.error("a set was refused" + status_of(reply));
+  } else if (reply.kind == LoadReply::kMiss) {
+    ++result_.misses;
+  } else if (reply.kind != LoadReply::kHit) {
+    result_.error("a get was refused" + status_of(reply));
+  } else if (reply.value_size != options_.value_size) {
+    result_.error("a value of the wrong size");
+  }
+}
+
+void Worker::refill(Connection& connection, uint64_t now) {
+  if (phase_ == Phase::kPreload) {
+    refill_preload(connection, now);
+  } else if (options_.rate > 0) {
+    while (!connection.late.empty() && connection.under_way() < options_.depth) {
+      append_request(connection, connection.late.front());
+      connection.late.pop_front();
+    }
+  } else if (!window_.over(now) && (options_.window || connection.under_way() == 0)) {
+    while (connection.under_way() < options_.depth) append_request(connection, now);
+  }
+  flush(connection);
+}
+
+void Worker::refill_preload(Connection& connection, uint64_t now) {
+  if (connection.under_way() > 0) return;
+  while (connection.preload_key < options_.keys && connection.under_way() < kPreloadDepth &&
+         connection.out.size() < kPreloadBytes) {
+    append(connection, connection.preload_key, true, now);
+    connection.preload_key += connection.preload_step;
+  }
+}
+
+// Request n of all is due at start + n / rate, on connection n modulo their count, whatever became of those
+// before it.
+void Worker::send_due(uint64_t now) {
+  while (due_time(next_arrival_) <= now) {
+    Connection& connection = *connections_[next_arrival_ % connections_.size()];
+    const uint64_t due = due_time(next_arrival_++);
+    if (connection.fd < 0) {
+      result_.error("no connection");
+    } else if (connection.under_way() < options_.depth) {
+      append_request(connection, due);
+      flush(connection);
+    } else {
+      connection.late.push_back(due);
+    }
+  }
+}
+
+uint64_t Worker::due_time(uint64_t arrival) const {
+  const double share = static_cast<double>(connections_.size()) / static_cast<double>(options_.connections);
+  return start_ + static_cast<uint64_t>(static_cast<double>(arrival) * 1e9 / (options_.rate * share));
+}
+
+void Worker::append_request(Connection& connection, uint64_t at) {
+  append(connection, zipf_(random_), random_.one_in(options_.gets_per_set + 1), at);
+}
+
+void Worker::append(Connection& connection, uint64_t key, bool set, uint64_t at) {
+  if (connection.under_way() == 0) ++busy_;
+  const auto opaque = static_cast<uint32_t>(connection.appended);
+  connection.sent[connection.appended++ % connection.sent.size()] = {at, set};
+  set ? maker_.append_set(connection.out, key, opaque) : maker_.append_get(connection.out, key, opaque);
+}
+
+void Worker::flush(Connection& connection) {
+  while (connection.out_at < connection.out.size()) {
+    const ssize_t count = send(connection.fd, connection.out.data() + connection.out_at,
+                               connection.out.size() - connection.out_at, MSG_NOSIGNAL);
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN) return lose(connection, std::strerror(errno));
+      break;
+    }
+    connection.out_at += static_cast<size_t>(count);
+  }
+  const bool left = connection.out_at < connection.out.size();
+  if (!left) {
+    connection.out.clear();
+    connection.out_at = 0;
+  }
+  if (left != connection.wants_write) {
+    connection.wants_write = left;
+    poller_.change(connection.fd, left ? EPOLLIN | EPOLLOUT : EPOLLIN, &connection);
+  }
+}
+
+void Worker::lose(Connection& connection, const char* why) {
+  ++result_.lost_connections;
+  for (size_t i = connection.under_way(); i > 0; --i) result_.error(why);
+  if (connection.under_way() > 0) --busy_;
+  connection.answered = connection.appended;
+  close(connection.fd);
+  connection.fd = -1;
+}
+
+}  // namespace mctenant::bench

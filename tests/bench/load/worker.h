@@ -1,0 +1,103 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/histogram.h"
+#include "client/random.h"
+#include "client/socket.h"
+#include "load/options.h"
+#include "load/reply_reader.h"
+#include "load/request_maker.h"
+
+namespace mctenant::bench {
+
+struct LoadResult {
+  uint64_t gets = 0;
+  uint64_t sets = 0;
+  uint64_t misses = 0;
+  // Refused requests, replies that don't fit their request, and requests never answered.
+  uint64_t errors = 0;
+  uint64_t lost_connections = 0;
+  std::string first_error;
+  // From the moment a request was written or, at a fixed rate, was due: a server that stalls is charged for
+  // all that it kept waiting, not for one request.
+  Histogram latency;
+
+  void merge(const LoadResult& other);
+  void error(std::string what);
+};
+
+// The measured time, set while the workers run: its edges are the moments at which the watched processes were
+// read.
+struct Window {
+  std::atomic<uint64_t> from{UINT64_MAX};
+  std::atomic<uint64_t> to{UINT64_MAX};
+
+  bool holds(uint64_t time) const {
+    return time >= from.load(std::memory_order_relaxed) && time < to.load(std::memory_order_relaxed);
+  }
+  bool over(uint64_t time) const { return time >= to.load(std::memory_order_relaxed); }
+};
+
+// The connections of one thread.
+class Worker {
+ public:
+  // `index` of options.threads workers. The connections it opens are those whose number leaves this rest.
+  Worker(const LoadOptions& options, const Window& window, size_t index);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  base::Expected<void> connect();
+  // Sets every key of every user once; replies that are not "stored" are errors.
+  void preload();
+  // Loads from `start` (now_ns) until the window is over, and counts what falls into it.
+  void run(uint64_t start);
+
+  const LoadResult& result() const { return result_; }
+
+ private:
+  struct Sent {
+    uint64_t at;
+    bool set;
+  };
+  struct Connection;
+  enum class Phase { kPreload, kLoad, kDrain };
+
+  void serve(Connection& connection, uint32_t events);
+  void receive(Connection& connection);
+  void on_reply(Connection& connection, const LoadReply& reply, uint64_t now);
+  void check(const Sent& sent, const LoadReply& reply);
+  void refill(Connection& connection, uint64_t now);
+  void refill_preload(Connection& connection, uint64_t now);
+  void send_due(uint64_t now);
+  void append_request(Connection& connection, uint64_t at);
+  void append(Connection& connection, uint64_t key, bool set, uint64_t at);
+  void flush(Connection& connection);
+  void lose(Connection& connection, const char* why);
+  void drain(uint64_t deadline);
+  uint64_t due_time(uint64_t arrival) const;
+
+  const LoadOptions& options_;
+  const Window& window_;
+  const size_t index_;
+  Random random_;
+  Zipf zipf_;
+  RequestMaker maker_;
+  Poller poller_;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<char> buffer_;
+  LoadResult result_;
+
+  Phase phase_ = Phase::kLoad;
+  size_t busy_ = 0;
+  uint64_t start_ = 0;
+  uint64_t next_arrival_ = 0;
+};
+
+}  // namespace mctenant::bench

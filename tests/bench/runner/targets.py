@@ -1,0 +1,231 @@
+"""What is measured: each target is started with its servers in a temporary folder, and stopped by its own pid."""
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import environment
+
+READY_WITHIN = 30
+MOST_CONNECTIONS = 9300
+FIRST_TIME_USERS = 200
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        return held.getsockname()[1]
+
+
+def write_private(path, text):
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+class Target:
+    """Has an address to load; the process in front, and the server behind it or None."""
+
+    title = ""
+    program = "memcached"
+    protocol = "binary"
+    signs_in = False
+
+    def __init__(self, folder, settings):
+        self.folder, self.settings = folder, settings
+        self.username, self.password = "bench", secrets.token_urlsafe(18)
+        self.processes, self.front, self.server = [], None, None
+        self.address = f"127.0.0.1:{free_port()}"
+
+    def watched(self):
+        return [process for process in (self.front, self.server) if process]
+
+    def spawn(self, name, command, cores, **variables):
+        path = environment.program(command[0])
+        with open(os.path.join(self.folder, name + ".log"), "wb") as log:
+            process = subprocess.Popen([path, *command[1:]], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
+                                       env={**os.environ, **variables},
+                                       preexec_fn=lambda: os.sched_setaffinity(0, cores))
+        self.processes.append((name, process))
+        return process
+
+    def memcached(self, address, cores, *more, **variables):
+        as_root = ["-u", "root"] if os.geteuid() == 0 else []
+        host, port = address.split(":")
+        return self.spawn("memcached", ["memcached", "-U", "0", "-l", host, "-p", port, "-t", "1", "-c", "12000", "-I", "2m",
+                                        "-m", str(self.settings.memory_mb), *as_root, *more], cores, **variables)
+
+    def start_server(self, *more, **variables):
+        """The memcached behind a proxy."""
+        self.behind = f"127.0.0.1:{free_port()}"
+        self.server = self.memcached(self.behind, self.settings.server_cores, *more, **variables)
+        self.wait_until(lambda: connects(self.behind))
+        self.servers = [self.behind]
+
+    def sasl_folder(self):
+        """The configuration of SASL with one user: for SASL_CONF_PATH."""
+        database = os.path.join(self.folder, "sasldb")
+        write_private(os.path.join(self.folder, "memcached.conf"),
+                      f"mech_list: plain\npwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {database}\n")
+        subprocess.run([environment.program("saslpasswd2"), "-p", "-c", "-f", database, "-u", socket.gethostname(), self.username],
+                       input=self.password.encode(), check=True)
+        return self.folder
+
+    def wait_until(self, ready):
+        deadline = time.monotonic() + READY_WITHIN
+        while not ready():
+            for name, process in self.processes:
+                if process.poll() is not None:
+                    raise RuntimeError(f"{name} ended with {process.returncode}: {self.log(name)}")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{self.processes[-1][0]} not ready within {READY_WITHIN} s: {self.log(self.processes[-1][0])}")
+            time.sleep(0.02)
+
+    def log(self, name):
+        with open(os.path.join(self.folder, name + ".log"), encoding="utf-8", errors="replace") as file:
+            return file.read()[-2000:]
+
+    def front_log(self):
+        """The last that the process in front has said."""
+        return self.log(next(name for name, process in self.processes if process is self.front))
+
+    def stop(self):
+        for _, process in reversed(self.processes):
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(15)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+def connects(address):
+    host, port = address.split(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=2).close()
+        return True
+    except OSError:
+        return False
+
+
+class Direct(Target):
+    title = "memcached direct"
+
+    def start(self):
+        self.front = self.memcached(self.address, self.settings.front_cores)
+        self.wait_until(lambda: connects(self.address))
+
+
+class DirectSasl(Target):
+    title, signs_in = "memcached -S direct, signed in", True
+    options = ()
+
+    def start(self):
+        self.front = self.memcached(self.address, self.settings.front_cores, "-S", *self.options, SASL_CONF_PATH=self.sasl_folder())
+        self.wait_until(lambda: connects(self.address))
+
+
+class Twemproxy(Target):
+    title, program, protocol = "twemproxy (nutcracker), text", "nutcracker", "text"
+
+    def start(self):
+        self.start_server()
+        file = os.path.join(self.folder, "nutcracker.yml")
+        write_private(file, f"bench:\n  listen: {self.address}\n  hash: fnv1a_64\n  distribution: ketama\n  preconnect: true\n"
+                            f"  backlog: 1024\n  auto_eject_hosts: false\n  servers:\n   - {self.behind}:1\n")
+        self.front = self.spawn("nutcracker", ["nutcracker", "-c", file, "-a", "127.0.0.1", "-s", str(free_port()), "-v", "4"],
+                                self.settings.front_cores)
+        self.wait_until(lambda: connects(self.address))
+
+
+class Haproxy(Target):
+    title, program, signs_in = "HAProxy, TCP, before memcached -S", "haproxy", True
+
+    def start(self):
+        self.start_server("-S", SASL_CONF_PATH=self.sasl_folder())
+        file = os.path.join(self.folder, "haproxy.cfg")
+        write_private(file, f"global\n  maxconn {MOST_CONNECTIONS}\n  nbthread 1\ndefaults\n  mode tcp\n  timeout connect 5s\n"
+                            f"  timeout client 300s\n  timeout server 300s\nlisten bench\n  bind {self.address}\n"
+                            f"  server memcached {self.behind}\n")
+        self.front = self.spawn("haproxy", ["haproxy", "-db", "-f", file], self.settings.front_cores)
+        self.wait_until(lambda: connects(self.address))
+
+
+class Mctenant(Target):
+    title, signs_in, workers = "mctenant, 1 worker, signed in", True, 1
+    # Users who have not signed in yet, for what a first sign-in costs.
+    many_users = True
+
+    def start(self):
+        self.start_server()
+        self.admin = f"127.0.0.1:{free_port()}"
+        self.others = [(f"user{number}", secrets.token_urlsafe(12)) for number in range(FIRST_TIME_USERS * self.many_users)]
+        self.other_users = os.path.join(self.folder, "users")
+        write_private(self.other_users, "".join(f"{name}:{password}\n" for name, password in self.others))
+        file = os.path.join(self.folder, "mctenant.json")
+        write_private(file, json.dumps(self.configure()))
+        cores = self.settings.front_cores if self.workers == 1 else self.settings.wide_cores
+        self.front = self.spawn("mctenant", [os.path.abspath(self.settings.mctenant), "serve", "--config", file], cores)
+        self.wait_until(self.ready)
+
+    def configure(self):
+        everyone = [(self.username, self.password), *self.others]
+        return {
+            "listeners": [{"address": self.address}],
+            "admin": {"address": self.admin},
+            "workers": self.workers,
+            "state": os.path.join(self.folder, "state.db"),
+            "pools": {"default": {"servers": self.servers}},
+            "plans": {"dev": {}},
+            "tenants": {"bench": {"plan": "dev", "credentials": [{"username": name, "password": password}
+                                                                 for name, password in everyone]}},
+        }
+
+    def ready(self):
+        try:
+            with urllib.request.urlopen(f"http://{self.admin}/readyz", timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+class MctenantTwo(Mctenant):
+    title, workers = "mctenant, 2 workers, signed in", 2
+
+
+KINDS = {"memcached": Direct, "memcached-sasl": DirectSasl, "twemproxy": Twemproxy, "haproxy": Haproxy,
+         "mctenant": Mctenant, "mctenant-2": MctenantTwo}
+NAMES = tuple(KINDS)
+
+
+def missing(name, settings):
+    """Why a target can't be measured here, or None."""
+    kind = KINDS[name]
+    needed = [kind.program] if not issubclass(kind, Mctenant) else ["memcached"]
+    if kind.signs_in and not issubclass(kind, Mctenant):
+        needed += ["memcached", "saslpasswd2"]
+    for program in needed:
+        if not environment.program(program):
+            return f"{program} is not installed"
+    if issubclass(kind, Mctenant) and not os.access(settings.mctenant, os.X_OK):
+        return f"no program at {settings.mctenant}"
+    return None
+
+
+@contextlib.contextmanager
+def start(name, folder, settings):
+    target = KINDS[name](folder, settings)
+    target.name = name
+    try:
+        target.start()
+        yield target
+        for process_name, process in target.processes:
+            if process.poll() is not None:
+                raise RuntimeError(f"{process_name} ended under load with {process.returncode}: {target.log(process_name)}")
+    finally:
+        target.stop()
