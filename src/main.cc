@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <exception>
 #include <iostream>
 #include <iterator>
 #include <optional>
@@ -45,6 +46,7 @@ int check(const std::string& file) {
   for (const config::Finding& warning : parsed.warnings) {
     std::cout << "warning: " << warning.format(file) << "\n";
   }
+  if (parsed.config) std::cout << file << ": ok\n";
   return parsed.config ? 0 : 1;
 }
 
@@ -73,12 +75,11 @@ int health(const std::string& file) {
   return 1;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app{"mctenant: one memcached fleet, shared safely by many tenants"};
   app.set_version_flag("--version", std::string("mctenant ") + MCTENANT_VERSION);
   app.require_subcommand(1);
+  app.fallthrough();  // --verbose may stand behind the command, too
   bool verbose = false;
   app.add_flag("-v,--verbose", verbose, "Log every closed connection and its reason");
 
@@ -110,4 +111,15 @@ int main(int argc, char** argv) {
   if (*verifier_command) status = verifier();
   if (*health_command) status = health(file);
   return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {  // the system refuses threads, memory or descriptors at the start
+    std::fprintf(stderr, "mctenant: %s\n", error.what());
+    return 1;
+  }
 }

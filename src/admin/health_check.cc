@@ -52,13 +52,13 @@ net::Address reachable(net::Address address) {
 
 }  // namespace
 
-base::Expected<void> check_health(const net::Address& listening) {
-  const net::Address address = reachable(listening);
-  const auto resolved = net::resolve(address);
+base::Expected<void> check_health(const net::Address& address) {
+  const net::Address target = reachable(address);
+  const auto resolved = net::resolve(target);
   if (!resolved) return tl::unexpected(resolved.error());
   std::string answer;
   if (!Socket(resolved->get()->sa_family).ask(*resolved, answer)) {
-    return base::fail("no answer from " + address.text() + ": " + std::strerror(errno));
+    return base::fail("no answer from " + target.text() + ": " + std::strerror(errno));
   }
   if (answer.starts_with("HTTP/1.0 200") || answer.starts_with("HTTP/1.1 200")) return {};
   const size_t body = answer.find("\r\n\r\n");

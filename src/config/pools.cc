@@ -79,7 +79,7 @@ void parse_servers(const Value& value, std::vector<ServerOptions>& servers) {
 
 void parse_times(Object& object, PoolOptions& pool) {
   const auto read = [&object](std::string_view key, base::Duration max, base::Duration& field) {
-    const auto value = object.find(key);
+    auto value = object.find(key);
     if (value) field = value->duration(milliseconds(1), max).value_or(field);
     return value;
   };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cassert>
 #include <csignal>
 #include <latch>
 #include <utility>
@@ -162,6 +163,7 @@ void Server::Impl::on_client(int fd) {
     close(fd);
     return;
   }
+  assert(least != nullptr);  // there is always a worker
   least->adopt(fd);
 }
 
@@ -201,6 +203,7 @@ base::Expected<std::unique_ptr<Server>> Server::start(config::Config config) {
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit(config.limits.max_connections);
   if (const auto ready = auth::Authenticator::initialize(); !ready) return tl::unexpected(ready.error());
+  for (upstream::PoolOptions& pool : config.pools) pool.item_size = config.limits.item_size;
   auto rings = make_rings(config);
   if (!rings) return tl::unexpected(rings.error());
   auto store = store::open_sqlite({config.state, config.key_namespace});

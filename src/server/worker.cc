@@ -29,7 +29,7 @@ Worker::~Worker() {
   while (connections_ != nullptr) delete std::exchange(connections_, connections_->next);
 }
 
-void Worker::start(std::function<void()> settled) {
+void Worker::start(const std::function<void()>& settled) {
   auto left = std::make_shared<size_t>(pools_.size());
   for (auto& [name, pool] : pools_) {
     pool.start([left, settled] {

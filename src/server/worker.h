@@ -42,7 +42,7 @@ class Worker final : private session::Context, private session::ClientConnection
   Worker& operator=(const Worker&) = delete;
 
   // Starts the thread. `settled` is called on it once every server has been reached or given up for now.
-  void start(std::function<void()> settled);
+  void start(const std::function<void()>& settled);
 
   // All below: any thread.
 

@@ -78,7 +78,7 @@ class ClientSession {
   void update_flow();
 
   // Commands that servers carry out (forwarding.cc).
-  void forward(const protocol::BinaryRequest& request, base::InputBuffer& in);
+  void forward(const protocol::BinaryRequest& incoming, base::InputBuffer& in);
   void forward_store(Operation& operation, protocol::Request request, std::string_view server_key);
   void begin_growing(Operation& operation, const protocol::Request& request, std::string_view server_key);
   void probe(Operation& operation);

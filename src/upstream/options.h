@@ -26,6 +26,8 @@ struct PoolOptions {
   std::string name = "default";
   std::vector<ServerOptions> servers;
   KeyHash hash = kDefaultKeyHash;
+  // What clients may store, key and value together: a server with less room is warned of. 0: not known.
+  uint64_t item_size = 0;
   // A server that doesn't answer for this long is given up, with all that waits for it.
   base::Duration timeout = std::chrono::milliseconds(1000);
   base::Duration connect_timeout = std::chrono::milliseconds(1000);

@@ -3,11 +3,17 @@
 #include <array>
 #include <charconv>
 
+#include "base/units.h"
+
 namespace mctenant::upstream {
 namespace {
 
 // The first release whose meta protocol has all that is used.
 constexpr std::array<uint32_t, 3> kOldest{1, 6, 13};
+
+// What an item takes beside the client's key and value, at most: header, CAS, flags, ends, the longest
+// prefix.
+constexpr uint64_t kItemRoom = 128;
 
 std::array<uint32_t, 3> parse_version(std::string_view text) {
   std::array<uint32_t, 3> parts{};
@@ -62,8 +68,13 @@ std::vector<std::string> ServerCheck::faults() const {
   return faults;
 }
 
-std::vector<std::string> ServerCheck::warnings() const {
+std::vector<std::string> ServerCheck::warnings(uint64_t item_size) const {
   std::vector<std::string> warnings;
+  if (item_size + kItemRoom > info_.item_size_max) {
+    warnings.push_back("its items end at " + base::format_byte_size(info_.item_size_max) +
+                       ", so that the largest that clients may store (" + base::format_byte_size(item_size) +
+                       ") are refused on it: start it with -I 2m or more");
+  }
   if (!crawler_)
     warnings.emplace_back(
         "it has no LRU crawler: start it without -o no_lru_crawler, so that its items can be counted");

@@ -30,8 +30,8 @@ class ServerCheck {
   // What the server lacks that mctenant can't do without, or why it is no memcached; each names what to
   // change. Call when finished.
   [[nodiscard]] std::vector<std::string> faults() const;
-  // What it lacks that costs a function.
-  [[nodiscard]] std::vector<std::string> warnings() const;
+  // What it lacks that costs a function. `item_size`: what clients may store, key and value together.
+  [[nodiscard]] std::vector<std::string> warnings(uint64_t item_size = 0) const;
 
  private:
   ServerInfo info_;

@@ -105,7 +105,7 @@ void ServerConnection::finish_check() {
   if (spokesman_) {
     base::log::info("server {} of pool {} is up: memcached {}, items to {} bytes", server_.address.text(),
                     pool_.name, check_->info().version, item_size_max_);
-    for (const std::string& warning : check_->warnings()) {
+    for (const std::string& warning : check_->warnings(pool_.item_size)) {
       base::log::warn("server {} of pool {}: {}", server_.address.text(), pool_.name, warning);
     }
   }

@@ -13,7 +13,7 @@ ServerPool::ServerPool(net::EventLoop& loop, net::Resolver& resolver, const Pool
   }
 }
 
-void ServerPool::start(std::function<void()> settled) {
+void ServerPool::start(const std::function<void()>& settled) {
   auto left = std::make_shared<size_t>(servers_.size());
   for (const auto& server : servers_) {
     server->start([left, settled] {

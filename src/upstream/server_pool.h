@@ -20,7 +20,7 @@ class ServerPool final : public Pool {
              bool spokesman);
 
   // `settled` is called once, when the first attempt to reach each server has ended.
-  void start(std::function<void()> settled);
+  void start(const std::function<void()>& settled);
 
   [[nodiscard]] Server& place(std::string_view server_key) override {
     return *servers_[ring_.place(server_key)];

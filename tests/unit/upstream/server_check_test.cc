@@ -83,6 +83,14 @@ TEST(ServerCheck, AServerThatDoesNotTellItsItemSizeIsFaulty) {
   }
 }
 
+TEST(ServerCheck, ItemsTooSmallForTheClientsAreWarnedOf) {
+  const support::MemcachedProcess memcached({.flags = {"-I", "1m"}});
+  ServerCheck check;
+  ASSERT_TRUE(feed(check, memcached.text("version\r\nstats settings")));
+  EXPECT_TRUE(names(check.warnings(1U << 20), "-I 2m"));
+  EXPECT_TRUE(check.warnings((1U << 20) - 128).empty());
+}
+
 TEST(ServerCheck, AnythingElseIsNoMemcached) {
   for (const char* line : {"ERROR", "CLIENT_ERROR unauthenticated", "HTTP/1.1 400 Bad Request", "", "\x81",
                            "STATS", "-ERR unknown command 'version'"}) {
