@@ -20,7 +20,7 @@ enum class Command : uint8_t {
   remove,
   increment,
   decrement,
-  probe,  // size, CAS and flags without the value; never a client's
+  probe,  // size, CAS, flags and expiry without the value; never a client's
   flush,
   noop,
   version,
@@ -72,6 +72,7 @@ struct Reply {
   uint32_t flags = 0;
   uint64_t cas = 0;
   uint64_t number = 0;  // increment, decrement: the new value; probe: the size of the stored value
+  int64_t expiry = -1;  // probe: seconds until the item expires, -1 if it never does
   base::Slice value;
 };
 

@@ -78,7 +78,7 @@ void write_meta_request(const Request& request, std::string_view server_key, bas
     case Command::touch:
       return Line(out).text("mg ").text(server_key).flag(" T", request.expiry).text(" c").end();
     case Command::probe:
-      return Line(out).text("mg ").text(server_key).text(" s c f").end();
+      return Line(out).text("mg ").text(server_key).text(" s c f t").end();
     case Command::remove: {
       Line line(out);
       line.text("md ").text(server_key);

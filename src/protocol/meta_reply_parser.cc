@@ -1,8 +1,9 @@
 #include "protocol/meta_reply_parser.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
+
+#include "protocol/words.h"
 
 namespace mctenant::protocol {
 namespace {
@@ -10,20 +11,6 @@ namespace {
 // Two letters as one number, to switch on.
 constexpr uint16_t code(char first, char second) {
   return static_cast<uint16_t>(static_cast<uint8_t>(first) << 8 | static_cast<uint8_t>(second));
-}
-
-template <class Number>
-bool read_number(std::string_view text, Number& out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
-// The next word of `line`, which loses it.
-std::string_view take_word(std::string_view& line) {
-  while (!line.empty() && line.front() == ' ') line.remove_prefix(1);
-  const std::string_view word = line.substr(0, line.find(' '));
-  line.remove_prefix(word.size());
-  return word;
 }
 
 bool read_flags(std::string_view line, Reply& reply) {
@@ -38,6 +25,9 @@ bool read_flags(std::string_view line, Reply& reply) {
         break;
       case 's':
         if (!read_number(number, reply.number)) return false;
+        break;
+      case 't':
+        if (!read_number(number, reply.expiry)) return false;
         break;
       default:
         break;  // a flag that a newer server adds

@@ -39,5 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const MetaReply alone = parse_meta_reply(command, in.substr(0, found.consumed), kMaxValue);
   require(alone.outcome == Outcome::reply && alone.consumed == found.consumed);
   require(alone.reply.status == found.reply.status && alone.reply.cas == found.reply.cas);
+  require(alone.reply.number == found.reply.number && alone.reply.expiry == found.reply.expiry);
+  require(found.reply.expiry >= -1);
   return 0;
 }

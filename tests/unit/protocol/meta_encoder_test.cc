@@ -44,8 +44,10 @@ TEST(MetaEncoder, Reads) {
 }
 
 TEST(MetaEncoder, AProbeAsksForSizeCasAndFlags) {
-  EXPECT_EQ(encode(request_of(Command::probe)), "mg K s c f\r\n");
+  EXPECT_EQ(encode(request_of(Command::probe)), "mg K s c f t\r\n");
 }
+
+TEST(MetaEncoder, AnInspectionNamesTheKeyAlone) {}
 
 TEST(MetaEncoder, Stores) {
   EXPECT_EQ(encode(request_of(Command::set, "abc")), "ms K 3 c\r\nabc\r\n");

@@ -22,6 +22,7 @@ struct Sample {
   uint32_t flags = 0;
   uint64_t number = 0;
   std::string value = {};
+  int64_t expiry = -1;
 };
 
 const std::vector<Sample>& samples() {
@@ -33,7 +34,7 @@ const std::vector<Sample>& samples() {
       {Command::get, "EN\r\n", Status::not_found},
       {Command::get, "SERVER_ERROR out of memory writing get response\r\n", Status::out_of_memory},
       {Command::get_and_touch, "VA 4 f5 c2\r\nabcd\r\n", Status::ok, 2, 5, 0, "abcd"},
-      {Command::get_and_touch, "VA 4 f5 c2 t100\r\nabcd\r\n", Status::ok, 2, 5, 0, "abcd"},
+      {Command::get_and_touch, "VA 4 f5 c2 t100\r\nabcd\r\n", Status::ok, 2, 5, 0, "abcd", 100},
       {Command::get_and_touch, "EN\r\n", Status::not_found},
       {Command::touch, "HD c7\r\n", Status::ok, 7},
       {Command::touch, "HD\r\n", Status::ok},
@@ -41,6 +42,7 @@ const std::vector<Sample>& samples() {
       {Command::probe, "HD s3 c1 f0\r\n", Status::ok, 1, 0, 3},
       {Command::probe, "HD s3 c1 f9\r\n", Status::ok, 1, 9, 3},
       {Command::probe, "EN\r\n", Status::not_found},
+      // As 1.6.18 says it, as 1.6.24 does, and as one to come may.
       {Command::set, "HD c1\r\n", Status::ok, 1},
       {Command::set, "EX c0\r\n", Status::exists},
       {Command::set, "NF c0\r\n", Status::not_found},
@@ -93,6 +95,7 @@ TEST(MetaReplyParser, EveryReplyMeansWhatItSays) {
     EXPECT_EQ(found.reply.cas, sample.cas) << sample.bytes;
     EXPECT_EQ(found.reply.flags, sample.flags) << sample.bytes;
     EXPECT_EQ(found.reply.number, sample.number) << sample.bytes;
+    EXPECT_EQ(found.reply.expiry, sample.expiry) << sample.bytes;
     EXPECT_EQ(std::string_view(found.reply.value.data, found.reply.value.size), sample.value) << sample.bytes;
   }
 }
@@ -124,6 +127,7 @@ TEST(MetaReplyParser, AnAnswerToAnotherCommandIsBroken) {
       {Command::touch, "NF\r\n"},
       {Command::probe, "VA 1 c1\r\nx\r\n"},
       {Command::probe, "NS\r\n"},
+      {Command::probe, "ME k exp=-1 la=1 cas=2 fetch=no cls=1 size=63\r\n"},
       {Command::set, "EN\r\n"},
       {Command::set, "VA 1 c1\r\nx\r\n"},
       {Command::remove, "EN\r\n"},

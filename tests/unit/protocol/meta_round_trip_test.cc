@@ -68,8 +68,9 @@ class MetaRoundTrip : public testing::Test {
     return ask(request, key);
   }
 
- private:
   static std::unique_ptr<support::MemcachedProcess> memcached_;
+
+ private:
   support::Connection connection_{memcached_->address()};
 };
 
@@ -125,6 +126,29 @@ TEST_F(MetaRoundTrip, AProbeTellsSizeCasAndFlags) {
   EXPECT_EQ(probed.reply.number, 5U);
   EXPECT_EQ(probed.reply.cas, stored.reply.cas);
   EXPECT_EQ(probed.reply.flags, 3U);
+}
+
+TEST_F(MetaRoundTrip, AProbeTellsSizeCasFlagsAndExpiryToTheLastSecond) {
+  EXPECT_EQ(ask(Command::probe, "i").reply.status, Status::not_found);
+  const Answer plain = ask(Command::set, "i", "12345");
+  const Answer seen = ask(Command::probe, "i");
+  EXPECT_EQ(seen.reply.status, Status::ok);
+  EXPECT_EQ(seen.reply.expiry, -1);
+  EXPECT_EQ(seen.reply.cas, plain.reply.cas);
+  EXPECT_EQ(seen.reply.number, 5U);
+
+  Request store;
+  store.command = Command::set;
+  store.expiry = 1;
+  store.flags = 7;
+  const Answer stored = ask(store, "i");
+  const Answer again = ask(Command::probe, "i");
+  if (again.reply.status == Status::ok) {  // not yet expired
+    EXPECT_EQ(again.reply.cas, stored.reply.cas);
+    EXPECT_EQ(again.reply.flags, 7U);
+    EXPECT_GE(again.reply.expiry, 0);
+    EXPECT_LE(again.reply.expiry, 1);
+  }
 }
 
 TEST_F(MetaRoundTrip, Removes) {
