@@ -12,6 +12,7 @@ namespace mctenant::upstream {
 struct ServerOptions {
   net::Address address;
   uint32_t weight = 1;  // 1 to 1000
+  bool operator==(const ServerOptions&) const = default;
 };
 
 // The hash that puts a key on the ring. All are libmemcached's; clients that share the ring must use the
@@ -34,6 +35,7 @@ struct PoolOptions {
   // Between two attempts to connect: doubled from the first to the second, each with random jitter.
   base::Duration retry_min = std::chrono::milliseconds(50);
   base::Duration retry_max = std::chrono::milliseconds(2000);
+  bool operator==(const PoolOptions&) const = default;
 };
 
 }  // namespace mctenant::upstream

@@ -32,6 +32,13 @@ class Server {
   [[nodiscard]] virtual bool ready() const = 0;
   // The whole size of the largest item that the server takes (its -I), once it has been ready.
   [[nodiscard]] virtual uint64_t item_size_max() const = 0;
+  // The number of the process that replies come from (ServerState::identify); CAS values compare only within
+  // one. 0 before the server has been ready for the first time.
+  [[nodiscard]] virtual uint16_t incarnation() const = 0;
+  // The number of the latest crawl of the server that has begun (ServerState::crawl).
+  [[nodiscard]] virtual uint8_t crawl() const = 0;
+  // Whether a crawl of the server will tell what its replies leave open (ServerState::crawling).
+  [[nodiscard]] virtual bool crawling() const = 0;
   // Queues the request behind those before it; all of a turn leave in one write. Only when ready().
   virtual void send(const protocol::Request& request, std::string_view server_key, Call& call) = 0;
 };

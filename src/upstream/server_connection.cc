@@ -15,20 +15,30 @@ namespace {
 constexpr size_t kShareFrom = 16 * 1024;
 constexpr size_t kMaxCheckLine = 4096;
 
+// Whether a request that may or may not have been carried out leaves it open what the server stores.
+bool changes_items(protocol::Command command) {
+  using protocol::Command;
+  return command != Command::get && command != Command::probe;
+}
+
 }  // namespace
 
 ServerConnection::ServerConnection(net::EventLoop& loop, net::Resolver& resolver, const PoolOptions& pool,
-                                   const ServerOptions& server, bool spokesman)
+                                   const ServerOptions& server, ServerState& state, bool spokesman)
     : loop_(loop),
       resolver_(resolver),
       pool_(pool),
       server_(server),
+      server_state_(state),
       spokesman_(spokesman),
       deadline_(loop, [this] { on_deadline(); }),
       rest_(loop, [this] { resolve(); }),
-      random_(std::random_device{}()) {}
+      back_off_(pool.retry_min, pool.retry_max) {}
 
-ServerConnection::~ServerConnection() { fail_calls(); }
+ServerConnection::~ServerConnection() {
+  set_state(State::resting);  // nobody sends any more
+  fail_calls();
+}
 
 void ServerConnection::start(std::function<void()> settled) {
   settled_ = std::move(settled);
@@ -98,19 +108,22 @@ void ServerConnection::take_check_lines(base::InputBuffer& in) {
 
 void ServerConnection::finish_check() {
   if (const auto faults = check_->faults(); !faults.empty()) return stream_->abort(faults.front());
-  item_size_max_ = check_->info().item_size_max;
+  const ServerInfo& info = check_->info();
+  item_size_max_ = info.item_size_max;
+  incarnation_ = server_state_.identify(info.pid, info.started);
+  server_state_.set_limit_maxbytes(info.limit_maxbytes);
   deadline_.stop();
   set_state(State::ready);
   figures_.connects.add();
   if (spokesman_) {
     base::log::info("server {} of pool {} is up: memcached {}, items to {} bytes", server_.address.text(),
-                    pool_.name, check_->info().version, item_size_max_);
+                    pool_.name, info.version, item_size_max_);
     for (const std::string& warning : check_->warnings(pool_.item_size)) {
       base::log::warn("server {} of pool {}: {}", server_.address.text(), pool_.name, warning);
     }
   }
   check_.reset();
-  attempts_ = 0;
+  back_off_.reset();
   last_reason_.clear();
   settle();
 }
@@ -159,28 +172,23 @@ void ServerConnection::fail(const std::string& reason) {
     base::log::warn("server {} of pool {} is down: {}", server_.address.text(), pool_.name, reason);
   }
   last_reason_ = reason;
-  rest_.start(back_off());
-  fail_calls();
+  rest_.start(back_off_.next());
+  if (fail_calls()) server_state_.doubt();
   settle();
 }
 
-void ServerConnection::fail_calls() {
+bool ServerConnection::fail_calls() {
   const protocol::Reply gone{};
+  bool changes = false;
   CallQueue lost;
   std::swap(lost, calls_);
   while (!lost.empty()) {
     figures_.in_flight.subtract();
     figures_.failed_requests.add();
+    changes = changes || changes_items(lost.front_command());
     lost.pop().on_reply(gone);
   }
-}
-
-base::Duration ServerConnection::back_off() {
-  const auto doubled = pool_.retry_min * (int64_t{1} << std::min(attempts_++, 20U));
-  const auto ceiling = std::min<base::Duration>(doubled, pool_.retry_max);
-  // Half fixed, half at random, so that many workers and proxies don't come back in step.
-  std::uniform_int_distribution<int64_t> jitter(ceiling.count() / 2, ceiling.count());
-  return base::Duration(jitter(random_));
+  return changes;
 }
 
 }  // namespace mctenant::upstream

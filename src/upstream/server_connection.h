@@ -5,17 +5,18 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
 
 #include "base/counter.h"
 #include "net/resolver.h"
 #include "net/stream.h"
 #include "net/timer.h"
+#include "upstream/back_off.h"
 #include "upstream/call_queue.h"
 #include "upstream/options.h"
 #include "upstream/pool.h"
 #include "upstream/server_check.h"
+#include "upstream/server_state.h"
 
 namespace mctenant::upstream {
 
@@ -42,10 +43,10 @@ class ServerConnection final : public Server, private net::Stream::Handler {
     base::Counter failed_requests;
   };
 
-  // `pool` and the resolver must outlive the connection. `spokesman`: this worker writes the log lines for
-  // all.
+  // `pool`, `state` and the resolver must outlive the connection. `spokesman`: this worker writes the log
+  // lines for all.
   ServerConnection(net::EventLoop& loop, net::Resolver& resolver, const PoolOptions& pool,
-                   const ServerOptions& server, bool spokesman);
+                   const ServerOptions& server, ServerState& state, bool spokesman);
   ~ServerConnection() override;
 
   // Begins to connect. `settled` is called once, when the first attempt has ended, well or not.
@@ -53,10 +54,14 @@ class ServerConnection final : public Server, private net::Stream::Handler {
 
   [[nodiscard]] bool ready() const override { return state_ == State::ready; }
   [[nodiscard]] uint64_t item_size_max() const override { return item_size_max_; }
+  [[nodiscard]] uint16_t incarnation() const override { return incarnation_; }
+  [[nodiscard]] uint8_t crawl() const override { return server_state_.crawl(); }
+  [[nodiscard]] bool crawling() const override { return server_state_.crawling(); }
   void send(const protocol::Request& request, std::string_view server_key, Call& call) override;
 
   [[nodiscard]] const Figures& figures() const { return figures_; }
   [[nodiscard]] const net::Address& address() const { return server_.address; }
+  [[nodiscard]] const ServerState& state() const { return server_state_; }
 
  private:
   enum class State { resting, resolving, connecting, checking, ready };
@@ -76,25 +81,26 @@ class ServerConnection final : public Server, private net::Stream::Handler {
   void take_check_lines(base::InputBuffer& in);
   void finish_check();
   void take_replies(base::InputBuffer& in);
-  void fail_calls();
-  [[nodiscard]] base::Duration back_off();
+  // True if a lost request may have changed what the server stores.
+  bool fail_calls();
 
   net::EventLoop& loop_;
   net::Resolver& resolver_;
   const PoolOptions& pool_;
   const ServerOptions server_;
+  ServerState& server_state_;
   const bool spokesman_;
   State state_ = State::resting;
   std::unique_ptr<net::Stream> stream_;
   CallQueue calls_;
   std::optional<ServerCheck> check_;
   uint64_t item_size_max_ = 0;
+  uint16_t incarnation_ = 0;
   base::TimePoint heard_{};  // when the server last sent anything
   net::Timer deadline_;      // of the attempt to connect; of the oldest call
   net::Timer rest_;
-  uint32_t attempts_ = 0;  // failed in a row
   std::string last_reason_;
-  std::minstd_rand random_;
+  BackOff back_off_;
   std::function<void()> settled_;
   Figures figures_;
 };

@@ -6,10 +6,11 @@
 namespace mctenant::upstream {
 
 ServerPool::ServerPool(net::EventLoop& loop, net::Resolver& resolver, const PoolOptions& options,
-                       const Ring& ring, bool spokesman)
+                       const Ring& ring, ServerStates& states, bool spokesman)
     : ring_(ring) {
   for (const ServerOptions& server : options.servers) {
-    servers_.push_back(std::make_unique<ServerConnection>(loop, resolver, options, server, spokesman));
+    servers_.push_back(std::make_unique<ServerConnection>(loop, resolver, options, server,
+                                                          states.at(server.address), spokesman));
   }
 }
 

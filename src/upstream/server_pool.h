@@ -17,12 +17,16 @@ class ServerPool final : public Pool {
  public:
   // All must outlive the pool.
   ServerPool(net::EventLoop& loop, net::Resolver& resolver, const PoolOptions& options, const Ring& ring,
-             bool spokesman);
+             ServerStates& states, bool spokesman);
 
   // `settled` is called once, when the first attempt to reach each server has ended.
   void start(const std::function<void()>& settled);
 
   [[nodiscard]] Server& place(std::string_view server_key) override {
+    return *servers_[ring_.place(server_key)];
+  }
+  // As place(), with all that a connection tells.
+  [[nodiscard]] const ServerConnection& connection(std::string_view server_key) const {
     return *servers_[ring_.place(server_key)];
   }
   [[nodiscard]] bool can_serve() const override;

@@ -1,19 +1,14 @@
 #include "upstream/server_connection.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <deque>
 #include <set>
-#include <stdexcept>
 #include <string>
 
 #include "support/loop_thread.h"
 #include "support/memcached_process.h"
+#include "unit/upstream/scripted_tcp_server.h"
 
 namespace mctenant::upstream {
 namespace {
@@ -22,69 +17,6 @@ using namespace std::chrono_literals;
 using protocol::Command;
 using protocol::Status;
 using support::wait_until;
-
-// A server whose every byte the test writes.
-class ScriptedTcpServer {
- public:
-  ScriptedTcpServer() : listener_(socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    if (bind(listener_, generic, length) != 0 || listen(listener_, 16) != 0 ||
-        getsockname(listener_, generic, &length) != 0) {
-      throw std::runtime_error("listen");
-    }
-    port_ = ntohs(address.sin_port);
-  }
-  ~ScriptedTcpServer() {
-    hang_up();
-    close(listener_);
-  }
-  ScriptedTcpServer(const ScriptedTcpServer&) = delete;
-  ScriptedTcpServer& operator=(const ScriptedTcpServer&) = delete;
-
-  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
-
-  // Waits for the next connection, which takes the place of the one before it.
-  [[nodiscard]] bool accept() {
-    pollfd waiting{listener_, POLLIN, 0};
-    if (poll(&waiting, 1, 10'000) != 1) return false;
-    hang_up();
-    peer_ = ::accept(listener_, nullptr, nullptr);
-    const timeval limit{10, 0};
-    setsockopt(peer_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    return peer_ >= 0;
-  }
-  // … and answers the questions of the check.
-  [[nodiscard]] bool accept_and_introduce(std::string_view version = "1.6.18") {
-    if (!accept() || read(ServerCheck::kQuestions.size()) != ServerCheck::kQuestions) return false;
-    send("VERSION " + std::string(version) +
-         "\r\nSTAT item_size_max 1048576\r\nSTAT cas_enabled yes\r\nEND\r\n");
-    return true;
-  }
-  [[nodiscard]] std::string read(size_t size) const {
-    std::string bytes(size, '\0');
-    size_t got = 0;
-    while (got < size) {
-      const ssize_t n = recv(peer_, bytes.data() + got, size - got, 0);
-      if (n <= 0) break;
-      got += static_cast<size_t>(n);
-    }
-    bytes.resize(got);
-    return bytes;
-  }
-  void send(std::string_view bytes) const { (void)!::send(peer_, bytes.data(), bytes.size(), MSG_NOSIGNAL); }
-  void hang_up() {
-    if (peer_ >= 0) close(std::exchange(peer_, -1));
-  }
-
- private:
-  int listener_;
-  int peer_ = -1;
-  uint16_t port_ = 0;
-};
 
 struct Answer {
   int replies = 0;
@@ -141,7 +73,7 @@ class ServerConnectionTest : public testing::Test {
     ASSERT_TRUE(parsed.has_value());
     running_.call([&] {
       connection_ = std::make_unique<ServerConnection>(running_.loop(), *resolver_, options_,
-                                                       ServerOptions{.address = *parsed}, false);
+                                                       ServerOptions{.address = *parsed}, state_, false);
       connection_->start([this] { settled_.change([](int& count) { ++count; }); });
     });
   }
@@ -177,6 +109,7 @@ class ServerConnectionTest : public testing::Test {
   std::deque<std::unique_ptr<Asked>> calls_;
   support::Watched<int> settled_;
   support::LoopThread running_;
+  ServerState state_;
   std::unique_ptr<net::Resolver> resolver_ = std::make_unique<net::Resolver>();
   std::unique_ptr<ServerConnection> connection_;
 };
@@ -282,7 +215,9 @@ TEST_F(ServerConnectionTest, TheCheckMayComeInPieces) {
   ScriptedTcpServer server;
   open(server.address());
   ASSERT_TRUE(server.accept());
-  const std::string answer = "VERSION 1.6.18\r\nSTAT item_size_max 4096\r\nSTAT cas_enabled yes\r\nEND\r\n";
+  const std::string answer =
+      "VERSION 1.6.18\r\nSTAT pid 1\r\nSTAT uptime 5\r\nSTAT time 1795000000\r\nEND\r\n"
+      "STAT item_size_max 4096\r\nSTAT cas_enabled yes\r\nEND\r\n";
   for (const char& byte : answer) {
     server.send({&byte, 1});
     running_.call([] {});
@@ -449,7 +384,9 @@ TEST_F(ServerConnectionTest, WhatComesBehindTheCheckUnaskedDropsTheConnection) {
   ScriptedTcpServer server;
   open(server.address());
   ASSERT_TRUE(server.accept());
-  server.send("VERSION 1.6.18\r\nSTAT item_size_max 1048576\r\nEND\r\nVA 3 f0 c1\r\nabc\r\n");
+  server.send(
+      "VERSION 1.6.18\r\nSTAT pid 1\r\nSTAT uptime 5\r\nSTAT time 1795000000\r\nEND\r\n"
+      "STAT item_size_max 1048576\r\nEND\r\nVA 3 f0 c1\r\nabc\r\n");
   ASSERT_TRUE(settled());
   EXPECT_FALSE(is_ready());
   EXPECT_EQ(connection_->figures().connects.get(), 0U);
@@ -473,14 +410,77 @@ TEST_F(ServerConnectionTest, AttemptsComeAtGrowingIntervals) {
   }
 }
 
+TEST_F(ServerConnectionTest, TellsWhichProcessReplies) {
+  support::MemcachedProcess memcached({.flags = {"-m", "100"}});
+  open_and_wait(memcached.address());
+  const uint16_t first = running_.call([&] { return connection_->incarnation(); });
+  EXPECT_NE(first, 0);
+  EXPECT_EQ(state_.incarnation(), first);
+  EXPECT_EQ(state_.limit_maxbytes(), 100U << 20);
+  EXPECT_EQ(state_.doubts(), 1U);
+  memcached.kill();
+  ASSERT_TRUE(becomes_ready(false));
+  memcached.start();
+  ASSERT_TRUE(becomes_ready());
+  EXPECT_GT(running_.call([&] { return connection_->incarnation(); }), first);
+  EXPECT_EQ(state_.doubts(), 2U);
+}
+
+TEST_F(ServerConnectionTest, AConnectionLostAndMadeAgainReachesTheSameProcess) {
+  ScriptedTcpServer server;
+  open(server.address());
+  ASSERT_TRUE(server.accept_and_introduce());
+  ASSERT_TRUE(becomes_ready());
+  const uint16_t first = state_.incarnation();
+  server.hang_up();
+  ASSERT_TRUE(server.accept_and_introduce("1.6.18", 1'795'000'001));
+  ASSERT_TRUE(wait_until([&] { return connection_->figures().connects.get() == 2; }, 10s));
+  EXPECT_EQ(running_.call([&] { return connection_->incarnation(); }), first);
+  EXPECT_EQ(state_.doubts(), 1U);
+  server.hang_up();
+  ASSERT_TRUE(server.accept_and_introduce("1.6.18", 1'795'000'003));  // restarted, with its pid 1 again
+  ASSERT_TRUE(wait_until([&] { return connection_->figures().connects.get() == 3; }, 10s));
+  EXPECT_GT(running_.call([&] { return connection_->incarnation(); }), first);
+  EXPECT_EQ(state_.doubts(), 2U);
+}
+
+TEST_F(ServerConnectionTest, ALostChangePutsTheAccountingInDoubtAndALostReadDoesNot) {
+  ScriptedTcpServer server;
+  open(server.address());
+  ASSERT_TRUE(server.accept_and_introduce());
+  ASSERT_TRUE(becomes_ready());
+  ASSERT_EQ(state_.doubts(), 1U);
+  Asked& read = send(Command::get, "key");
+  server.hang_up();
+  EXPECT_EQ(read.status(), Status::temporary_failure);
+  ASSERT_TRUE(server.accept_and_introduce());
+  ASSERT_TRUE(becomes_ready());
+  EXPECT_EQ(state_.doubts(), 1U);
+  Asked& written = send(Command::set, "key", "value");
+  server.hang_up();
+  EXPECT_EQ(written.status(), Status::temporary_failure);
+  ASSERT_TRUE(server.accept_and_introduce());
+  ASSERT_TRUE(becomes_ready());
+  EXPECT_EQ(state_.doubts(), 2U);
+}
+
+TEST_F(ServerConnectionTest, TellsTheCrawlThatHasBegun) {
+  ScriptedTcpServer server;
+  open(server.address());
+  EXPECT_EQ(running_.call([&] { return connection_->crawl(); }), 0);
+  EXPECT_EQ(state_.begin_crawl(), 1);
+  EXPECT_EQ(running_.call([&] { return connection_->crawl(); }), 1);
+}
+
 TEST_F(ServerConnectionTest, DestructionFailsWhatWaits) {
   ScriptedTcpServer server;
   open(server.address());
   ASSERT_TRUE(server.accept_and_introduce());
   ASSERT_TRUE(becomes_ready());
-  Asked& call = send(Command::get, "key");
+  Asked& call = send(Command::set, "key");
   running_.call([&] { connection_.reset(); });
   EXPECT_EQ(call.status(), Status::temporary_failure);
+  EXPECT_EQ(state_.doubts(), 1U);  // the process ends: nobody counts any more
 }
 
 }  // namespace
