@@ -67,6 +67,12 @@ bool decode_key(std::string_view text, Key& out) {
 
 }  // namespace
 
+bool Verifier::operator==(const Verifier& other) const {
+  const bool same_stored = base::equal_in_constant_time(view(stored_key), view(other.stored_key));
+  const bool same_server = base::equal_in_constant_time(view(server_key), view(other.server_key));
+  return iterations == other.iterations && salt == other.salt && same_stored && same_server;
+}
+
 base::Expected<Verifier> parse_verifier(std::string_view text) {
   const auto scheme = take_field(text, '$');
   if (!scheme) {

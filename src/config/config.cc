@@ -77,9 +77,17 @@ struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
 
-base::Expected<std::string> read_file(const std::string& path) {
+auth::Verifier verifier_of(const std::string& password, std::string_view username,
+                           const auth::CredentialSource* known) {
+  const auth::Verifier* before = known != nullptr ? known->find_verifier(username) : nullptr;
+  return before != nullptr && auth::matches(*before, password) ? *before : auth::make_verifier(password);
+}
+
+// Tells the state of the file that is read, too, even if another takes its place meanwhile.
+base::Expected<std::string> read_file(const std::string& path, FileState& state) {
   const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "rbe"));
   if (!file) return base::fail(std::string("can't be read: ") + std::strerror(errno));
+  state = FileState::of(fileno(file.get()));
   std::string text;
   char block[16 * 1024];
   size_t got = 0;
@@ -104,7 +112,7 @@ std::string Finding::format(std::string_view file) const {
   return line;
 }
 
-Parsed parse(std::string_view text, const std::string& file) {
+Parsed parse(std::string_view text, const std::string& file, const auth::CredentialSource* known) {
   Findings findings;
   Node tree;
   Config config;
@@ -114,8 +122,8 @@ Parsed parse(std::string_view text, const std::string& file) {
     if (root.valid()) parse_root(root, std::filesystem::path(file).parent_path().string(), config, passwords);
     if (!findings.any_fault()) {
       for (const PendingPassword& pending : passwords) {
-        config.tenants[pending.tenant].credentials[pending.credential].verifier =
-            auth::make_verifier(*pending.password);
+        tenant::Credential& credential = config.tenants[pending.tenant].credentials[pending.credential];
+        credential.verifier = verifier_of(*pending.password, credential.username, known);
       }
     }
   }
@@ -127,11 +135,13 @@ Parsed parse(std::string_view text, const std::string& file) {
   return parsed;
 }
 
-Parsed load(const std::string& file) {
-  auto text = read_file(file);
-  if (!text) return {std::nullopt, {{"", text.error().message}}, {}};
-  Parsed parsed = parse(*text, file);
+Parsed load(const std::string& file, const auth::CredentialSource* known) {
+  FileState state = FileState::of(file);
+  auto text = read_file(file, state);
+  if (!text) return {std::nullopt, {{"", text.error().message}}, {}, state};
+  Parsed parsed = parse(*text, file, known);
   base::wipe(*text);
+  parsed.file = state;
   return parsed;
 }
 

@@ -6,9 +6,11 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/credential_source.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/units.h"
+#include "config/file_state.h"
 #include "net/address.h"
 #include "session/options.h"
 #include "tenant/tenant.h"
@@ -25,11 +27,13 @@ struct Finding {
 
 struct Listener {
   net::Address address;
+  bool operator==(const Listener&) const = default;
 };
 
 struct Admin {
   net::Address address;
   std::string token;  // read from token_file; empty: none asked for
+  bool operator==(const Admin&) const = default;
 };
 
 struct TenantConfig {
@@ -55,11 +59,15 @@ struct Parsed {
   std::optional<Config> config;  // only without faults
   std::vector<Finding> faults;   // all of them, in the file's order
   std::vector<Finding> warnings;
+  FileState file;  // of the file that was read, by load()
 };
 
 // Reads `text`, which came from `file`: relative paths in it stand relative to that file's folder.
-[[nodiscard]] Parsed parse(std::string_view text, const std::string& file);
+// A plain password costs a PBKDF2 (milliseconds each), so a file with many takes seconds. If it is still that
+// of the verifier that `known` has for its user, that verifier is kept; otherwise it gets a new one.
+[[nodiscard]] Parsed parse(std::string_view text, const std::string& file,
+                           const auth::CredentialSource* known = nullptr);
 // Reads the file first; a file that can't be read is a fault.
-[[nodiscard]] Parsed load(const std::string& file);
+[[nodiscard]] Parsed load(const std::string& file, const auth::CredentialSource* known = nullptr);
 
 }  // namespace mctenant::config

@@ -16,15 +16,16 @@ constexpr LimitRow duration_row(std::string_view key, LimitRow::Time field, Dura
 }
 
 constexpr LimitRow kTable[] = {
-    {"item_size", &Limits::item_size, base::kKiB, base::kGiB},
+    {"item_size", &Limits::item_size, base::kKiB, base::kGiB, false},
     duration_row("sign_in_timeout", &Limits::sign_in_timeout, milliseconds(10), hours(1)),
     {"sign_in_refusals", &Limits::sign_in_refusals, 1, 1'000'000},
     {"pipeline", &Limits::pipeline, 1, 65'536},
     {"connection_buffer", &Limits::connection_buffer, 64 * base::kKiB, 4 * base::kGiB},
     {"max_connections", &Limits::max_connections, 1, 1'000'000},
     duration_row("drain_timeout", &Limits::drain_timeout, milliseconds(0), hours(1)),
-    {"sign_in_queue", &Limits::sign_in_queue, 1, 1'000'000},
-    {"sign_in_threads", &Limits::sign_in_threads, 1, 64},
+    {"sign_in_queue", &Limits::sign_in_queue, 1, 1'000'000, false},
+    {"sign_in_threads", &Limits::sign_in_threads, 1, 64, false},
+    {"background_deletes", &Limits::background_deletes, 100, 10'000'000},
 };
 
 std::string format(const LimitRow& row, uint64_t value) {

@@ -22,6 +22,7 @@ struct LimitRow {
   std::variant<Size, Count, Time> field;
   uint64_t min;  // bytes, number or nanoseconds
   uint64_t max;
+  bool live = true;  // a reload may change it
 
   [[nodiscard]] std::string_view type() const;  // "size", "number" or "duration"
   [[nodiscard]] std::string default_text() const;

@@ -15,7 +15,6 @@ constexpr uint64_t kMaxConnections = 1'000'000;
 void parse_plan_keys(Object& object, const std::vector<std::string_view>& pools, tenant::Plan& plan) {
   if (const auto memory = object.find("memory")) {
     plan.memory = memory->size(kMinMemory, kMaxMemory).value_or(plan.memory);
-    memory->warn("memory is not enforced yet");
   }
   if (const auto connections = object.find("max_connections")) {
     plan.max_connections =

@@ -31,6 +31,10 @@ constexpr const char* kSteps[] = {
     ) STRICT;
     CREATE UNIQUE INDEX tenants_living ON tenants (name) WHERE retired = 0;
     )",
+    // 2. When the generation is to move by itself, in Unix seconds: a flush with a delay. 0: it is not.
+    R"(
+    ALTER TABLE tenants ADD COLUMN flush_at INTEGER NOT NULL DEFAULT 0 CHECK (flush_at >= 0);
+    )",
 };
 constexpr int64_t kNewest = std::size(kSteps);
 

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <unordered_set>
 #include <utility>
 
 #include "base/secret.h"
@@ -19,6 +20,9 @@ using base::Expected;
 using tenant::Generation;
 using tenant::TenantId;
 
+// What a TenantRecord is made of.
+#define COLUMNS "id, name, generation, flush_at, retired"
+
 constexpr int64_t kMaxId = int64_t{1} << 31;
 // 62 to the power of 8: two installations on the same servers don't meet by chance.
 constexpr size_t kRandomNamespace = 8;
@@ -31,7 +35,124 @@ class SqliteStore final : public Store {
   const std::string& key_namespace() const override { return key_namespace_; }
 
   Expected<TenantRecord> ensure_tenant(std::string_view name, std::optional<TenantId> id) override {
-    auto known = find("SELECT id, name, generation FROM tenants WHERE name = ?1 AND retired = 0", name);
+    return in_transaction([&] { return ensure(name, id); });
+  }
+
+  Expected<SettledTenants> set_tenants(const std::vector<WantedTenant>& wanted) override {
+    return in_transaction([&]() -> Expected<SettledTenants> {
+      auto retired = retire_others(wanted);
+      if (!retired) return tl::unexpected(retired.error());
+      SettledTenants settled{{}, *std::move(retired)};
+      for (const WantedTenant& tenant : wanted) {
+        auto record = ensure(tenant.name, tenant.id);
+        if (!record) return tl::unexpected(record.error());
+        settled.living.push_back(*std::move(record));
+      }
+      return settled;
+    });
+  }
+
+  Expected<void> retire_tenant(std::string_view name) override {
+    return in_transaction([&] { return retire(name); }).and_then([&](bool found) -> Expected<void> {
+      if (found) return {};
+      return fail("has no tenant \"" + std::string(name) + "\"");
+    });
+  }
+
+  Expected<std::vector<TenantRecord>> tenants() override {
+    return records("SELECT " COLUMNS " FROM tenants WHERE retired = 0 ORDER BY id");
+  }
+
+  Expected<std::vector<TenantRecord>> all_tenants() override {
+    return records("SELECT " COLUMNS " FROM tenants ORDER BY id");
+  }
+
+  Expected<Generation> advance_generation(TenantId id, int64_t flush_at) override {
+    return change_generation(
+        "UPDATE tenants SET generation = generation + 1, flush_at = ?2 WHERE id = ?1 AND retired = 0 "
+        "RETURNING " COLUMNS,
+        id, flush_at);
+  }
+
+  Expected<Generation> schedule_flush(TenantId id, int64_t flush_at) override {
+    return change_generation(
+        "UPDATE tenants SET flush_at = ?2 WHERE id = ?1 AND retired = 0 RETURNING " COLUMNS, id, flush_at);
+  }
+
+  Expected<std::vector<TenantRecord>> flush_due(int64_t now) override {
+    return in_transaction([&] {
+      return records(
+          "UPDATE tenants SET generation = generation + 1, flush_at = 0 "
+          "WHERE retired = 0 AND flush_at != 0 AND flush_at <= ?1 RETURNING " COLUMNS,
+          now);
+    });
+  }
+
+  Expected<void> probe() override {
+    return in_transaction([&] {
+      return database_.execute(
+          "INSERT INTO settings VALUES ('probed', 'yes') ON CONFLICT DO UPDATE SET value = excluded.value");
+    });
+  }
+
+ private:
+  [[nodiscard]] tl::unexpected<base::Error> fail(const std::string& what) const {
+    return base::fail("the store " + database_.path() + ": " + what);
+  }
+
+  // Everything that is written: on disk when it returns without an error, else nothing of it is.
+  template <class Work>
+  auto in_transaction(Work work) -> decltype(work()) {
+    if (database_.moved()) {
+      return fail(
+          "the file is gone or another has taken its place; what would be written would be lost. Put it "
+          "back, or restart mctenant");
+    }
+    auto transaction = Transaction::begin(database_);
+    if (!transaction) return tl::unexpected(transaction.error());
+    auto result = work();
+    if (!result) return result;
+    if (auto committed = transaction->commit(); !committed) return tl::unexpected(committed.error());
+    return result;
+  }
+
+  // All rows of a statement that gives COLUMNS.
+  template <class... T>
+  Expected<std::vector<TenantRecord>> records(const char* sql, T... parameters) {
+    auto statement = database_.prepare(sql);
+    if (!statement) return tl::unexpected(statement.error());
+    int place = 0;
+    (statement->bind(++place, parameters), ...);
+    std::vector<TenantRecord> found;
+    int result = SQLITE_ROW;
+    while ((result = statement->step()) == SQLITE_ROW) {
+      found.push_back({static_cast<TenantId>(statement->number(0)), statement->text(1),
+                       static_cast<Generation>(statement->number(2)), statement->number(3),
+                       statement->number(4) != 0});
+    }
+    if (result != SQLITE_DONE) return database_.failure();
+    return found;
+  }
+
+  // The one row of such a statement, if there is one.
+  template <class... T>
+  Expected<std::optional<TenantRecord>> record(const char* sql, T... parameters) {
+    return records(sql, parameters...).map([](std::vector<TenantRecord> found) {
+      return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+    });
+  }
+
+  Expected<Generation> change_generation(const char* sql, TenantId id, int64_t flush_at) {
+    const auto changed = in_transaction([&] { return record(sql, int64_t{id}, flush_at); });
+    if (!changed) return tl::unexpected(changed.error());
+    if (*changed) return (*changed)->generation;
+    return fail("has no tenant with the id " + std::to_string(id));
+  }
+
+  // Those below change within a transaction of their caller's.
+
+  Expected<TenantRecord> ensure(std::string_view name, std::optional<TenantId> id) {
+    auto known = record("SELECT " COLUMNS " FROM tenants WHERE name = ?1 AND retired = 0", name);
     if (!known) return tl::unexpected(known.error());
     if (*known) {
       if (!id || (*known)->id == *id) return **known;
@@ -44,94 +165,32 @@ class SqliteStore final : public Store {
     return insert(name, *next);
   }
 
-  Expected<void> retire_tenant(std::string_view name) override {
-    return write("UPDATE tenants SET retired = 1 WHERE name = ?1 AND retired = 0 RETURNING id", name)
-        .and_then([&](std::optional<int64_t> id) -> Expected<void> {
-          if (id) return {};
-          return fail("has no tenant \"" + std::string(name) + "\"");
-        });
+  // False if there is no such tenant.
+  Expected<bool> retire(std::string_view name) {
+    return record(
+               "UPDATE tenants SET retired = 1, flush_at = 0 WHERE name = ?1 AND retired = 0 "
+               "RETURNING " COLUMNS,
+               name)
+        .map([](const auto& retired) { return retired.has_value(); });
   }
 
-  Expected<std::vector<TenantRecord>> tenants() override {
-    auto statement =
-        database_.prepare("SELECT id, name, generation FROM tenants WHERE retired = 0 ORDER BY id");
-    if (!statement) return tl::unexpected(statement.error());
-    std::vector<TenantRecord> records;
-    int result = SQLITE_ROW;
-    while ((result = statement->step()) == SQLITE_ROW) records.push_back(record(*statement));
-    if (result != SQLITE_DONE) return database_.failure();
-    return records;
-  }
-
-  Expected<Generation> advance_generation(TenantId id) override {
-    return write(
-               "UPDATE tenants SET generation = generation + 1 WHERE id = ?1 AND retired = 0 RETURNING "
-               "generation",
-               int64_t{id})
-        .and_then([&](std::optional<int64_t> generation) -> Expected<Generation> {
-          if (generation) return static_cast<Generation>(*generation);
-          return fail("has no tenant with the id " + std::to_string(id));
-        });
-  }
-
-  Expected<void> probe() override {
-    return write(
-               "INSERT INTO settings VALUES ('probed', ?1) ON CONFLICT DO UPDATE SET value = excluded.value "
-               "RETURNING 1",
-               std::string_view("yes"))
-        .map([](const auto&) {});
-  }
-
- private:
-  [[nodiscard]] tl::unexpected<base::Error> fail(const std::string& what) const {
-    return base::fail("the store " + database_.path() + ": " + what);
-  }
-
-  static TenantRecord record(Statement& row) {
-    return {static_cast<TenantId>(row.number(0)), row.text(1), static_cast<Generation>(row.number(2))};
-  }
-
-  template <class T>
-  Expected<std::optional<TenantRecord>> find(const char* sql, T parameter) {
-    auto statement = database_.prepare(sql);
-    if (!statement) return tl::unexpected(statement.error());
-    statement->bind(1, parameter);
-    const int result = statement->step();
-    if (result == SQLITE_ROW) return record(*statement);
-    if (result == SQLITE_DONE) return std::nullopt;
-    return database_.failure();
-  }
-
-  // One change in a transaction of its own; gives the number that it returns, or nothing if it changed
-  // nothing.
-  template <class T>
-  Expected<std::optional<int64_t>> write(const char* sql, T parameter) {
-    if (database_.moved()) {
-      return fail(
-          "the file is gone or another has taken its place; what would be written would be lost. Put it "
-          "back, "
-          "or restart mctenant");
+  Expected<std::vector<TenantRecord>> retire_others(const std::vector<WantedTenant>& wanted) {
+    std::unordered_set<std::string_view> kept;
+    for (const WantedTenant& tenant : wanted) kept.insert(tenant.name);
+    auto known = tenants();
+    if (!known) return known;
+    std::erase_if(*known, [&kept](const TenantRecord& tenant) { return kept.contains(tenant.name); });
+    for (const TenantRecord& tenant : *known) {
+      if (const auto retired = retire(tenant.name); !retired) return tl::unexpected(retired.error());
     }
-    auto transaction = Transaction::begin(database_);
-    if (!transaction) return tl::unexpected(transaction.error());
-    std::optional<int64_t> returned;
-    {
-      auto statement = database_.prepare(sql);
-      if (!statement) return tl::unexpected(statement.error());
-      statement->bind(1, parameter);
-      int result = SQLITE_ROW;
-      while ((result = statement->step()) == SQLITE_ROW) returned = statement->number(0);
-      if (result != SQLITE_DONE) return database_.failure();
-    }
-    if (auto committed = transaction->commit(); !committed) return tl::unexpected(committed.error());
-    return returned;
+    return known;
   }
 
   // An id that the configuration asks for.
   Expected<TenantRecord> insert_as(std::string_view name, TenantId id) {
     if (id < 1 || id > kMaxId)
       return fail("the id " + std::to_string(id) + " is not one from 1 to 2147483648");
-    auto owner = find("SELECT id, name, generation FROM tenants WHERE id = ?1", int64_t{id});
+    auto owner = record("SELECT " COLUMNS " FROM tenants WHERE id = ?1", int64_t{id});
     if (!owner) return tl::unexpected(owner.error());
     if (*owner) {
       return fail("the id " + std::to_string(id) + " is or was that of the tenant \"" + (*owner)->name +
@@ -154,11 +213,8 @@ class SqliteStore final : public Store {
   }
 
   Expected<TenantRecord> insert(std::string_view name, TenantId id) {
-    const std::string sql =
-        "INSERT INTO tenants (id, name) VALUES (" + std::to_string(id) + ", ?1) RETURNING generation";
-    return write(sql.c_str(), name).map([&](std::optional<int64_t> generation) {
-      return TenantRecord{id, std::string(name), static_cast<Generation>(generation.value_or(0))};
-    });
+    return record("INSERT INTO tenants (id, name) VALUES (?1, ?2) RETURNING " COLUMNS, int64_t{id}, name)
+        .map([](const auto& inserted) { return *inserted; });
   }
 
   Database database_;

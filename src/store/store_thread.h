@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -17,6 +18,15 @@ class StoreThread final : public tenant::GenerationLog {
   StoreThread& operator=(const StoreThread&) = delete;
 
   void advance(std::shared_ptr<tenant::Tenant> tenant, base::Executor& reply_to, Done done) override;
+  void schedule(std::shared_ptr<tenant::Tenant> tenant, int64_t at, base::Executor& reply_to,
+                Done done) override;
+
+  // A tenant whose generation was to move at `at` (Unix seconds) when the store was opened. Any thread.
+  void expect_flush(std::shared_ptr<tenant::Tenant> tenant, int64_t at);
+  // Moves the generations whose time has come at `now` (Unix seconds). To be called again and again: the
+  // clock is the caller's. Costs nothing while none is due; never blocks. One that fails is tried again by
+  // the next call. Any thread.
+  void flush_due(int64_t now);
 
   // Runs `task` with the store. Callable from any thread.
   void post(std::function<void(Store&)> task);

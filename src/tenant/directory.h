@@ -28,7 +28,11 @@ class Directory final : public auth::CredentialSource {
   [[nodiscard]] const auth::Verifier* find_verifier(std::string_view username) const override;
   // The tenant that `username` signs in to, or null. Valid as long as the directory.
   [[nodiscard]] const Entry* find_by_username(std::string_view username) const;
-  [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+  // … and the credential that it signs in with; lives as long as it is held, without the directory.
+  [[nodiscard]] std::shared_ptr<const Credential> find_credential(std::string_view username) const;
+  [[nodiscard]] const Entry* find_tenant(TenantId id) const;
+  // In the order of the configuration.
+  [[nodiscard]] const std::vector<Entry>& entries() const { return *entries_; }
 
  private:
   struct Hash {
@@ -40,8 +44,9 @@ class Directory final : public auth::CredentialSource {
     size_t credential;
   };
 
-  std::vector<Entry> entries_;
+  std::shared_ptr<const std::vector<Entry>> entries_;
   std::unordered_map<std::string, Found, Hash, std::equal_to<>> by_username_;
+  std::unordered_map<TenantId, size_t> by_id_;
 };
 
 }  // namespace mctenant::tenant

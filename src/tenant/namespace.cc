@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -56,6 +57,21 @@ void write_base64url(const unsigned char (&digest)[kDigestBytes], char* out) {
   *out++ = kAlphabet[(digest[i + 1] & 0x0f) << 2];
 }
 
+// Takes `part` off the beginning of `text`; false if it does not stand there.
+bool take(std::string_view& text, std::string_view part) {
+  if (!text.starts_with(part)) return false;
+  text.remove_prefix(part.size());
+  return true;
+}
+
+template <class Number>
+bool take_number(std::string_view& text, Number& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return false;
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  return true;
+}
+
 }  // namespace
 
 bool valid_namespace(std::string_view text) {
@@ -70,6 +86,21 @@ std::string make_prefix(std::string_view key_namespace, TenantId id, Generation 
   prefix += std::to_string(generation);
   prefix += ':';
   return prefix;
+}
+
+std::optional<ServerKeyParts> parse_server_key(std::string_view key_namespace, std::string_view server_key) {
+  const std::string_view key = server_key;
+  if (!take(server_key, key_namespace) || !take(server_key, ".")) return std::nullopt;
+  ServerKeyParts parts;
+  if (!take_number(server_key, parts.id) || !take(server_key, ".") ||
+      !take_number(server_key, parts.generation) || !take(server_key, ":") || server_key.empty()) {
+    return std::nullopt;
+  }
+  parts.tail = server_key;
+  // Numbers can be written in more than one way, and only one of them is ours.
+  const std::string prefix = make_prefix(key_namespace, parts.id, parts.generation);
+  if (!key.starts_with(prefix)) return std::nullopt;
+  return parts;
 }
 
 bool readable(std::string_view prefix, std::string_view client_key) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,16 @@ inline constexpr size_t kMaxNamespace = 16;
 // None of the three parts can hold a '.' or ':', so no prefix is the beginning of another, and every server
 // key names its tenant.
 [[nodiscard]] std::string make_prefix(std::string_view key_namespace, TenantId id, Generation generation);
+
+// A server key, taken apart.
+struct ServerKeyParts {
+  TenantId id = 0;
+  Generation generation = 0;
+  std::string_view tail;  // what stands behind the prefix, at least a byte
+};
+// Nothing if the key does not begin with a prefix that make_prefix() makes for this namespace.
+[[nodiscard]] std::optional<ServerKeyParts> parse_server_key(std::string_view key_namespace,
+                                                             std::string_view server_key);
 
 // Whether a client key can stand in a server key as it is.
 [[nodiscard]] bool readable(std::string_view prefix, std::string_view client_key);

@@ -54,6 +54,22 @@ TEST(VerifierTest, TakesPasswordsAsBytes) {
   EXPECT_TRUE(matches(make_verifier(none), ""));
 }
 
+TEST(VerifierTest, AreTheSameOnlyInEveryField) {
+  const Verifier verifier = make_verifier("pencil", known_salt());
+  EXPECT_EQ(verifier, make_verifier("pencil", known_salt()));
+  Verifier other = verifier;
+  other.salt += "x";
+  EXPECT_NE(other, verifier);
+  other = verifier;
+  ++other.iterations;
+  EXPECT_NE(other, verifier);
+  for (auto* key : {&other.stored_key, &other.server_key}) {
+    other = verifier;
+    key->back() ^= 1;
+    EXPECT_NE(other, verifier);
+  }
+}
+
 TEST(VerifierTest, SaltsDiffer) { EXPECT_NE(make_verifier("pencil").salt, make_verifier("pencil").salt); }
 
 TEST(VerifierTest, OtherIterationCountsAreRefused) {

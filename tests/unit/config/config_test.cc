@@ -66,7 +66,7 @@ TEST(Config, EveryKeyIsTaken) {
                 "beta": {"id": 1, "pool": "a", "memory": 65536}},
     "limits": {"item_size": 1024, "sign_in_timeout": "10ms", "sign_in_refusals": 1, "pipeline": 2,
                "connection_buffer": "64KiB", "max_connections": 3, "drain_timeout": "0s", "sign_in_queue": 4,
-               "sign_in_threads": 5}})");
+               "sign_in_threads": 5, "background_deletes": 100}})");
   EXPECT_EQ(config.listeners.at(1).address.text(), "/run/mctenant.sock");
   EXPECT_EQ(config.admin->address.text(), "[::1]:8211");
   EXPECT_EQ(config.workers, 3u);
@@ -91,6 +91,7 @@ TEST(Config, EveryKeyIsTaken) {
   EXPECT_EQ(config.limits.sign_in_timeout, std::chrono::milliseconds(10));
   EXPECT_EQ(config.limits.drain_timeout, base::Duration::zero());
   EXPECT_EQ(config.limits.sign_in_threads, 5u);
+  EXPECT_EQ(config.limits.background_deletes, 100u);
 }
 
 TEST(Config, WorkersZeroIsOneACore) {
@@ -119,13 +120,12 @@ TEST(Config, PasswordBecomesAVerifierThatMatchesIt) {
 
 TEST(Config, ByteOrderMarkIsSkipped) { (void)parsed("\xef\xbb\xbf" + with(kTenants)); }
 
-TEST(Config, MemoryIsWarnedOfOnceWhereItStands) {
+TEST(Config, AQuotaIsNothingToWarnOf) {
   EXPECT_THAT(warnings(with(R"("plans": {"p": {"memory": "1MiB"}},
                                "tenants": {"a": {"plan": "p", "credentials": [)" +
                             verified("a") + R"(]}, "b": {"memory": "2MiB", "credentials": [)" +
                             verified("b") + "]}}")),
-              ElementsAre("f: /plans/p/memory: memory is not enforced yet",
-                          "f: /tenants/b/memory: memory is not enforced yet"));
+              IsEmpty());
 }
 
 TEST(Config, NobodyWhoCanSignInIsWarnedOf) {

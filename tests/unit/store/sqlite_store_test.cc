@@ -192,6 +192,116 @@ TEST_F(SqliteStore, EveryGenerationThatMayHaveItemsIsRemembered) {
   EXPECT_EQ(rows, "1:0-1 2:0-1 ");
 }
 
+TEST_F(SqliteStore, AllTenantsAreTheLivingAndTheRetired) {
+  const auto store = open();
+  (void)store->ensure_tenant("acme", 1);
+  (void)store->ensure_tenant("gone", 2);
+  (void)store->advance_generation(2);
+  ASSERT_TRUE(store->retire_tenant("gone"));
+  (void)store->ensure_tenant("gone", 3);
+  const auto all = store->all_tenants();
+  ASSERT_TRUE(all);
+  ASSERT_EQ(all->size(), 3u);
+  EXPECT_EQ(all->at(1).name, "gone");
+  EXPECT_EQ(all->at(1).generation, 1u);
+  EXPECT_TRUE(all->at(1).retired);
+  EXPECT_EQ(all->at(2).id, 3u);
+  EXPECT_FALSE(all->at(0).retired || all->at(2).retired);
+}
+
+TEST_F(SqliteStore, TenantsBecomeThoseThatAreWanted) {
+  const auto store = open();
+  (void)store->ensure_tenant("acme", std::nullopt);
+  (void)store->ensure_tenant("beta", std::nullopt);
+  (void)store->advance_generation(2);
+  const auto settled = store->set_tenants({{"gamma", std::nullopt}, {"beta", std::nullopt}});
+  ASSERT_TRUE(settled);
+  ASSERT_EQ(settled->living.size(), 2u);
+  EXPECT_EQ(settled->living[0].name, "gamma");
+  EXPECT_EQ(settled->living[0].id, 3u);
+  EXPECT_EQ(settled->living[1].id, 2u);
+  EXPECT_EQ(settled->living[1].generation, 1u);
+  ASSERT_EQ(settled->retired.size(), 1u);
+  EXPECT_EQ(settled->retired[0].name, "acme");
+  EXPECT_EQ(store->set_tenants({{"beta", std::nullopt}, {"gamma", 3}})->retired.size(), 0u);
+  EXPECT_EQ(store->set_tenants({})->retired.size(), 2u);
+  EXPECT_TRUE(store->tenants()->empty());
+}
+
+TEST_F(SqliteStore, TenantsThatCannotBeHadChangeNothing) {
+  const auto store = open();
+  (void)store->ensure_tenant("acme", 1);
+  (void)store->ensure_tenant("beta", 2);
+  const auto refused = store->set_tenants({{"gamma", 3}, {"beta", 4}});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("has the id 2 and can't get the id 4"));
+  const auto all = store->all_tenants();
+  ASSERT_EQ(all->size(), 2u) << "gamma came and stayed";
+  EXPECT_FALSE(all->at(0).retired);
+}
+
+TEST_F(SqliteStore, FlushThatWaitsIsMadeWhenItsTimeHasCome) {
+  {
+    const auto store = open();
+    (void)store->ensure_tenant("acme", 1);
+    (void)store->ensure_tenant("beta", 2);
+    EXPECT_EQ(store->schedule_flush(1, 500), 0u);
+    EXPECT_EQ(store->schedule_flush(1, 1000), 0u);
+    EXPECT_EQ(store->flush_due(999)->size(), 0u);
+  }
+  const auto store = open();
+  EXPECT_EQ(store->tenants()->at(0).flush_at, 1000);
+  EXPECT_EQ(store->tenants()->at(1).flush_at, 0);
+  const auto moved = store->flush_due(1000);
+  ASSERT_TRUE(moved);
+  ASSERT_EQ(moved->size(), 1u);
+  EXPECT_EQ(moved->at(0).id, 1u);
+  EXPECT_EQ(moved->at(0).generation, 1u);
+  EXPECT_EQ(store->flush_due(2000)->size(), 0u) << "once";
+  EXPECT_EQ(store->tenants()->at(0).flush_at, 0);
+}
+
+TEST_F(SqliteStore, FlushTakesBackTheOneThatWaitsAndSoDoesTheTenantsEnd) {
+  const auto store = open();
+  (void)store->ensure_tenant("acme", 1);
+  (void)store->schedule_flush(1, 1000);
+  EXPECT_EQ(store->advance_generation(1), 1u);
+  EXPECT_EQ(store->flush_due(1000)->size(), 0u);
+  EXPECT_EQ(store->advance_generation(1, 1000), 2u);
+  ASSERT_TRUE(store->retire_tenant("acme"));
+  EXPECT_EQ(store->all_tenants()->at(0).flush_at, 0);
+  EXPECT_EQ(store->flush_due(1000)->size(), 0u);
+  EXPECT_FALSE(store->schedule_flush(1, 1000));
+}
+
+TEST_F(SqliteStore, StoreOfTheFirstVersionKeepsAllItHas) {
+  sqlite3* raw = nullptr;
+  ASSERT_EQ(sqlite3_open(path_.c_str(), &raw), SQLITE_OK);
+  const int made = sqlite3_exec(raw, R"(
+    CREATE TABLE settings (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE tenants (
+      id               INTEGER PRIMARY KEY NOT NULL CHECK (id >= 1 AND id <= 2147483648),
+      name             TEXT NOT NULL,
+      generation       INTEGER NOT NULL DEFAULT 0 CHECK (generation >= 0),
+      first_generation INTEGER NOT NULL DEFAULT 0 CHECK (first_generation >= 0),
+      retired          INTEGER NOT NULL DEFAULT 0 CHECK (retired IN (0, 1))
+    ) STRICT;
+    CREATE UNIQUE INDEX tenants_living ON tenants (name) WHERE retired = 0;
+    INSERT INTO settings VALUES ('namespace', 'cache1');
+    INSERT INTO tenants VALUES (7, 'acme', 3, 0, 0), (8, 'gone', 1, 0, 1);
+    PRAGMA application_id = 0x6d63746e;
+    PRAGMA user_version = 1;)",
+                                nullptr, nullptr, nullptr);
+  sqlite3_close(raw);
+  ASSERT_EQ(made, SQLITE_OK);
+  const auto store = open();
+  EXPECT_EQ(store->key_namespace(), "cache1");
+  ASSERT_EQ(store->all_tenants()->size(), 2u);
+  EXPECT_EQ(store->tenants()->at(0).generation, 3u);
+  EXPECT_EQ(store->schedule_flush(7, 1000), 3u);
+  EXPECT_EQ(store->flush_due(1000)->at(0).generation, 4u);
+}
+
 TEST_F(SqliteStore, ProbeSucceedsAndChangesNoTenant) {
   const auto store = open();
   (void)store->ensure_tenant("acme", 4);

@@ -52,6 +52,26 @@ class Worker final : public base::Executor {
 class StoreThreadTest : public testing::Test {
  protected:
   std::unique_ptr<Store> open() { return open_sqlite({folder_.file("state.db"), std::nullopt}).value(); }
+  // Asks, waits for the answer, and gives it.
+  Generation advance(StoreThread& thread, const std::shared_ptr<Tenant>& tenant) {
+    Generation told = 0;
+    thread.advance(tenant, worker_, [&told](base::Expected<Generation> result) { told = result.value(); });
+    worker_.run_one();
+    return told;
+  }
+  Generation schedule(StoreThread& thread, const std::shared_ptr<Tenant>& tenant, int64_t at) {
+    Generation told = 0;
+    thread.schedule(tenant, at, worker_,
+                    [&told](base::Expected<Generation> result) { told = result.value(); });
+    worker_.run_one();
+    return told;
+  }
+  // Until all that was posted before is done.
+  static void finish(StoreThread& thread) {
+    std::promise<void> done;
+    thread.post([&done](Store&) { done.set_value(); });
+    done.get_future().wait();
+  }
   // The tenant of a store that has been opened and is then used by a thread.
   std::shared_ptr<Tenant> tenant_of(Store& store, const std::string& name) {
     const TenantRecord record = store.ensure_tenant(name, std::nullopt).value();
@@ -113,6 +133,92 @@ TEST_F(StoreThreadTest, OneStepServesAllWhoAskedBeforeItBegan) {
   thread.advance(acme, worker_, [&](base::Expected<Generation> result) { told.push_back(result.value()); });
   worker_.run_one();
   EXPECT_EQ(told.back(), 2u);
+}
+
+TEST_F(StoreThreadTest, FlushThatWaitsMovesTheTenantAtItsTimeAndNoOther) {
+  auto store = open();
+  const auto acme = tenant_of(*store, "acme");
+  const auto beta = tenant_of(*store, "beta");
+  StoreThread thread(std::move(store));
+  EXPECT_EQ(schedule(thread, acme, 1000), 0u);
+  thread.flush_due(999);
+  finish(thread);
+  EXPECT_EQ(acme->generation(), 0u);
+  thread.flush_due(1000);
+  finish(thread);
+  EXPECT_EQ(acme->generation(), 1u);
+  EXPECT_EQ(beta->generation(), 0u);
+  thread.flush_due(2000);
+  finish(thread);
+  EXPECT_EQ(acme->generation(), 1u);
+}
+
+TEST_F(StoreThreadTest, TheLastWishForAFlushCounts) {
+  auto store = open();
+  const auto acme = tenant_of(*store, "acme");
+  StoreThread thread(std::move(store));
+  (void)schedule(thread, acme, 1000);
+  (void)schedule(thread, acme, 3000);
+  thread.flush_due(2000);
+  finish(thread);
+  EXPECT_EQ(acme->generation(), 0u) << "put off";
+  EXPECT_EQ(advance(thread, acme), 1u);
+  thread.flush_due(3000);
+  finish(thread);
+  EXPECT_EQ(acme->generation(), 1u) << "taken back";
+}
+
+TEST_F(StoreThreadTest, WishesOfOneMomentEndAsIfTheyHadComeOneByOne) {
+  for (const bool flush_last : {true, false}) {
+    const std::string name = flush_last ? "acme" : "beta";
+    auto store = open();
+    const auto tenant = tenant_of(*store, name);
+    StoreThread thread(std::move(store));
+    std::promise<void> gate;
+    thread.post([opened = gate.get_future().share()](Store&) { opened.wait(); });
+    int told = 0;
+    const auto count = [&told](const base::Expected<Generation>& result) {
+      EXPECT_EQ(result, 1u);
+      ++told;
+    };
+    if (flush_last) thread.schedule(tenant, 1000, worker_, count);
+    thread.advance(tenant, worker_, count);
+    if (!flush_last) thread.schedule(tenant, 1000, worker_, count);
+    gate.set_value();
+    for (int i = 0; i < 2; ++i) worker_.run_one();
+    EXPECT_EQ(told, 2);
+    thread.flush_due(1000);
+    finish(thread);
+    EXPECT_EQ(tenant->generation(), flush_last ? 1u : 2u);
+  }
+}
+
+TEST_F(StoreThreadTest, FlushOfAnEarlierProcessIsMadeToo) {
+  auto store = open();
+  auto acme = tenant_of(*store, "acme");
+  {
+    StoreThread thread(std::move(store));
+    (void)schedule(thread, acme, 1000);
+  }
+  store = open();
+  acme = tenant_of(*store, "acme");
+  const int64_t at = store->tenants()->at(0).flush_at;
+  StoreThread thread(std::move(store));
+  thread.expect_flush(acme, at);
+  thread.flush_due(1000);
+  finish(thread);
+  EXPECT_EQ(acme->generation(), 1u);
+}
+
+TEST_F(StoreThreadTest, RetiredTenantIsNotFlushedAndAsksForNothingMore) {
+  auto store = open();
+  const auto acme = tenant_of(*store, "acme");
+  StoreThread thread(std::move(store));
+  (void)schedule(thread, acme, 1000);
+  thread.post([](Store& opened) { EXPECT_TRUE(opened.retire_tenant("acme")); });
+  thread.flush_due(1000);
+  finish(thread);
+  EXPECT_EQ(acme->generation(), 0u);
 }
 
 TEST_F(StoreThreadTest, DestructionCarriesOutWhatWasPosted) {

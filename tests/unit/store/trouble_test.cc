@@ -131,7 +131,7 @@ TEST_F(StoreTrouble, NewerSchemaIsRefusedAndKept) {
   (void)open()->ensure_tenant("acme", std::nullopt);
   run_sql("PRAGMA user_version = 1000");
   EXPECT_THAT(error_of(path_), AllOf(HasSubstr("schema version 1000"), HasSubstr("run the newer mctenant")));
-  run_sql("PRAGMA user_version = 1");
+  run_sql("PRAGMA user_version = 2");
   EXPECT_EQ(open()->tenants()->size(), 1u);
 }
 

@@ -38,6 +38,25 @@ TEST(Directory, EachUserNameLeadsToItsVerifierAndTenant) {
   EXPECT_EQ(directory.entries().size(), 2u);
 }
 
+TEST(Directory, TenantsAreFoundByTheirIds) {
+  const Directory directory = two_tenants();
+  EXPECT_EQ(directory.find_tenant(2)->tenant->name(), "beta");
+  EXPECT_EQ(directory.find_tenant(1), &directory.entries()[0]);
+  EXPECT_EQ(directory.find_tenant(3), nullptr);
+}
+
+TEST(Directory, ACredentialThatIsHeldOutlivesIt) {
+  std::shared_ptr<const Credential> held;
+  {
+    const Directory directory = two_tenants();
+    held = directory.find_credential("acme-2");
+    EXPECT_EQ(directory.find_credential("nobody"), nullptr);
+  }
+  ASSERT_NE(held, nullptr);
+  EXPECT_EQ(held->username, "acme-2");
+  EXPECT_EQ(held->verifier.salt, "salt of acme-2");
+}
+
 TEST(Directory, UnknownNamesLeadNowhere) {
   const Directory directory = two_tenants();
   for (const std::string_view name : {std::string_view(""), std::string_view("acm"), std::string_view("ACME"),
