@@ -24,6 +24,8 @@ class ClientConnection final : public net::Discardable, private net::Stream::Han
 
   // Answers what it has taken, then ends.
   void drain() { session_.drain(); }
+  // The context has another directory.
+  void on_directory_changed() { session_.on_directory_changed(); }
 
   // For the owner's list.
   ClientConnection* previous = nullptr;

@@ -155,8 +155,8 @@ void ClientSession::close_when_answered(CloseReason reason) {
 }
 
 Operation& ClientSession::push(const protocol::BinaryRequest& request) {
-  Operation* operation = Operation::make(*this, request);
-  if (shard_ != nullptr) operation->counters = &shard_->counters;
+  Operation* operation = Operation::make(*this, *context_.accounting, request);
+  operation->shard = shard_;
   (tail_ == nullptr ? head_ : tail_->next) = operation;
   tail_ = operation;
   ++waiting_;
@@ -178,9 +178,9 @@ void ClientSession::answer(Operation& operation, const protocol::Reply& reply) {
 }
 
 void ClientSession::write(const Operation& operation, const protocol::Reply& reply) {
-  const size_t written = protocol::write_binary_reply(*operation.row, operation.opaque, operation.key(),
-                                                      reply, transport_.output());
-  if (operation.counters != nullptr) operation.counters->bytes_written.add(written);
+  const size_t written = protocol::write_binary_reply(*operation.row, operation.opaque,
+                                                      operation.returned_key(), reply, transport_.output());
+  if (operation.shard != nullptr) operation.shard->counters.bytes_written.add(written);
 }
 
 void ClientSession::retire_head() {

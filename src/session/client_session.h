@@ -42,6 +42,9 @@ class ClientSession {
   void on_input_end();
   void on_output_drained() { update_flow(); }
   void on_sign_in_timeout();
+  // The context has another directory: a client whose tenant or credential is not in it gets its last replies
+  // and is gone.
+  void on_directory_changed();
   // Takes no more requests, and closes when those taken are answered.
   void drain() { close_when_answered(CloseReason::drained); }
 
@@ -79,16 +82,20 @@ class ClientSession {
 
   // Commands that servers carry out (forwarding.cc).
   void forward(const protocol::BinaryRequest& incoming, base::InputBuffer& in);
-  void forward_store(Operation& operation, protocol::Request request, std::string_view server_key);
-  void begin_growing(Operation& operation, const protocol::Request& request, std::string_view server_key);
+  void send(Operation& operation, const protocol::Request& request);
+  [[nodiscard]] bool fits(const Operation& operation, uint64_t value, uint32_t flags) const;
+  void reserve(Operation& operation, uint64_t bytes);
+  void forward_store(Operation& operation, protocol::Request request);
+  void refuse_store(Operation& operation);
+  void begin_growing(Operation& operation, const protocol::Request& request);
+  [[nodiscard]] bool grow_by_ledger(Operation& operation);
   void probe(Operation& operation);
   void on_probed(Operation& operation, const protocol::Reply& reply);
   void on_grown(Operation& operation, const protocol::Reply& reply);
   void finish_growing(Operation& operation, const protocol::Reply& reply);
   void finish(Operation& operation, const protocol::Reply& reply);
-  void forward_drop(Operation& operation, std::string_view server_key);
 
-  // Sign-in, statistics, flush (tenant_commands.cc).
+  // Sign-in, flush (tenant_commands.cc).
   void begin_sign_in(const protocol::BinaryRequest& request);
   void step_sign_in(const protocol::BinaryRequest& request);
   void on_sign_in(const auth::Result& result);
@@ -96,9 +103,16 @@ class ClientSession {
   void sign_out();
   // Nobody waits for the verdict any more.
   void abandon_sign_in();
+
+  // Statistics (stats.cc).
+  class StatsWriter;
   void write_stats(const protocol::BinaryRequest& request);
+  void write_general_stats(const protocol::BinaryRequest& request);
+  void write_settings(const protocol::BinaryRequest& request);
+  void write_item_stats(const protocol::BinaryRequest& request);
+
   void begin_flush(const protocol::BinaryRequest& request);
-  void on_flushed(bool moved);
+  void on_flushed(bool written);
   [[nodiscard]] bool pool_can_serve() const;
 
   void set_state(State state);
@@ -123,9 +137,11 @@ class ClientSession {
   size_t reply_estimate_;     // what the next reply may bring: the largest of late, fading
 
   std::shared_ptr<tenant::Tenant> tenant_;
+  std::shared_ptr<const tenant::Credential> credential_;  // that it signed in with
   tenant::Shard* shard_ = nullptr;
   upstream::Pool* pool_ = nullptr;
-  uint64_t memory_limit_ = 0;
+  Account account_;               // the three above, and the ledger
+  uint32_t max_connections_ = 0;  // of the plan
 
   // A barrier under way: what it is to be answered with.
   const protocol::BinaryCommand* barrier_row_ = nullptr;

@@ -16,6 +16,8 @@ namespace mctenant::session {
   X(malformed, "a frame whose length can't be trusted")                    \
   X(other_protocol, "the first byte is not the binary protocol's")         \
   X(too_many_connections, "limits.max_connections are open")               \
+  X(tenant_removed, "the tenant is no longer configured")                  \
+  X(credential_changed, "the credential is gone or has another password")  \
   X(drained, "mctenant is shutting down")
 
 enum class CloseReason : uint8_t {

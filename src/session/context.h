@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/executor.h"
+#include "session/accounting.h"
 #include "session/close_reason.h"
 #include "session/options.h"
 #include "tenant/directory.h"
@@ -49,6 +50,7 @@ class Context {
   size_t workers = 1;  // how many there are
   auth::Authenticator* authenticator = nullptr;
   tenant::GenerationLog* generations = nullptr;
+  Accounting* accounting = nullptr;    // the worker's
   base::Executor* executor = nullptr;  // the worker's loop
   const base::Clock* clock = nullptr;
   base::TimePoint started;  // of the process

@@ -30,6 +30,7 @@ bool grows(Command command) { return command == Command::append || command == Co
 
 void count_store(tenant::Counters& counters, uint64_t cas, Status status) {
   counters.cmd_set.add();
+  if (status == Status::ok) counters.total_items.add();
   if (cas == 0) return;
   if (status == Status::ok) counters.cas_hits.add();
   if (status == Status::exists) counters.cas_badval.add();
@@ -53,6 +54,7 @@ void count(tenant::Counters& counters, Command command, uint64_t cas, Status sta
       counters.cmd_touch.add();
       return count_hit_or_miss(counters.touch_hits, counters.touch_misses, status);
     case Command::remove:
+      counters.cmd_delete.add();
       return count_hit_or_miss(counters.delete_hits, counters.delete_misses, status);
     case Command::increment:
       return count_hit_or_miss(counters.incr_hits, counters.incr_misses, status);
@@ -68,51 +70,64 @@ void count(tenant::Counters& counters, Command command, uint64_t cas, Status sta
 void ClientSession::forward(const protocol::BinaryRequest& incoming, base::InputBuffer& in) {
   Operation& operation = push(incoming);
   const protocol::Request& request = incoming.request;
-  if (incoming.row->returns_key) operation.keep_key(request.key);
-  char key_bytes[tenant::kMaxServerKey];
-  const std::string_view server_key(
-      key_bytes, tenant::write_server_key(tenant_->prefix(*shard_), request.key, key_bytes));
-  operation.server = &pool_->place(server_key);
+  char server_key[tenant::kMaxServerKey];
+  const std::string_view prefix = tenant_->prefix(*shard_);
+  const size_t size = tenant::write_server_key(prefix, request.key, server_key);
+  context_.accounting->track(account_, shard_->generation, {server_key, size}, prefix.size(), operation.key);
+  if (incoming.row->returns_key) operation.return_key(request.key);
   operation.client_key_size = static_cast<uint32_t>(request.key.size());
-  if (!operation.server->ready()) return finish(operation, with_status(Status::temporary_failure));
-  if (incoming.fault == Status::too_large) {
-    if (request.command == Command::set) return forward_drop(operation, server_key);
-    return finish(operation, with_status(Status::too_large));
-  }
-  if (!stores_whole_value(request.command) && !grows(request.command)) {
-    return operation.server->send(request, server_key, operation);
-  }
+  if (!operation.key.server->ready()) return finish(operation, with_status(Status::temporary_failure));
+  if (incoming.fault == Status::too_large) return refuse_store(operation);
+  if (!stores_whole_value(request.command) && !grows(request.command)) return send(operation, request);
   protocol::Request store = request;
   if (store.value.size >= kShareFrom) store.value = in.share({store.value.data, store.value.size});
   operation.request_bytes = store.value.size;
   request_bytes_ += store.value.size;
-  if (grows(store.command)) return begin_growing(operation, store, server_key);
-  forward_store(operation, store, server_key);
+  if (grows(store.command)) return begin_growing(operation, store);
+  forward_store(operation, store);
 }
 
-void ClientSession::forward_store(Operation& operation, protocol::Request request,
-                                  std::string_view server_key) {
-  const quota::ItemLimit limit{context_.limits.item_size, operation.server->item_size_max()};
-  if (!limit.fits(operation.client_key_size, server_key.size(), request.value.size, request.flags)) {
-    if (request.command == Command::set) return forward_drop(operation, server_key);
-    return finish(operation, with_status(Status::too_large));
-  }
+void ClientSession::send(Operation& operation, const protocol::Request& request) {
+  context_.accounting->ask(operation.key);
+  operation.key.server->send(request, operation.key.server_key.view(), operation);
+}
+
+// Whether an item of that value may be stored: by its client, its server and its tenant's quota.
+bool ClientSession::fits(const Operation& operation, uint64_t value, uint32_t flags) const {
+  const size_t server_key = operation.key.server_key.view().size();
+  const quota::ItemLimit limit{context_.limits.item_size, operation.key.server->item_size_max()};
+  return limit.fits(operation.client_key_size, server_key, value, flags) &&
+         operation.key.ledger->admits(quota::item_bytes(server_key, value, flags));
+}
+
+// Room for `bytes` more: what is evicted for it leaves in the same pipelines, ahead of the store.
+void ClientSession::reserve(Operation& operation, uint64_t bytes) {
+  quota::Ledger& ledger = *operation.key.ledger;
+  operation.reserved =
+      ledger.reserve(operation.key.hash, operation.key.tail(), operation.key.generation, bytes);
+  if (ledger.over()) context_.accounting->make_room(account_);
+}
+
+void ClientSession::forward_store(Operation& operation, protocol::Request request) {
+  if (!fits(operation, request.value.size, request.flags)) return refuse_store(operation);
   // memcached takes an add or replace with a CAS for a set with it: the CAS alone decides.
   if (request.cas != 0) request.command = Command::set;
-  operation.server->send(request, server_key, operation);
+  operation.stored_value = request.value.size;
+  reserve(operation,
+          quota::item_bytes(operation.key.server_key.view().size(), request.value.size, request.flags));
+  send(operation, request);
 }
 
 // As in memcached, a set that is too large takes the old value with it, whatever its CAS.
-void ClientSession::forward_drop(Operation& operation, std::string_view server_key) {
+void ClientSession::refuse_store(Operation& operation) {
+  if (operation.row->command != Command::set) return finish(operation, with_status(Status::too_large));
   operation.step = Operation::Step::dropping_old;
   protocol::Request removal;
   removal.command = Command::remove;
-  operation.server->send(removal, server_key, operation);
+  send(operation, removal);
 }
 
-void ClientSession::begin_growing(Operation& operation, const protocol::Request& request,
-                                  std::string_view server_key) {
-  operation.keep_server_key(server_key);
+void ClientSession::begin_growing(Operation& operation, const protocol::Request& request) {
   operation.value = request.value;
   if (!operation.value.owner && operation.value.size > 0) {
     base::BlockRef copy(base::Block::take(request.value.size));
@@ -120,15 +135,37 @@ void ClientSession::begin_growing(Operation& operation, const protocol::Request&
     operation.value = {copy, copy->data(), request.value.size};
   }
   ++growing_;
-  probe(operation);
+  if (!grow_by_ledger(operation)) probe(operation);
+}
+
+// Where the ledger is certain of the item's version and size, they need not be asked for. Should it be wrong
+// all the same, the condition on the CAS fails, and then they are.
+bool ClientSession::grow_by_ledger(Operation& operation) {
+  using ClientFlags = quota::Event::ClientFlags;
+  const TrackedKey& key = operation.key;
+  quota::KnownItem item{};
+  if (!key.ledger->look_up(key.hash, key.tail(), key.generation, item)) return false;
+  if (!item.certain || item.flags == ClientFlags::unknown || item.source != key.server->incarnation() ||
+      (operation.cas != 0 && operation.cas != item.cas)) {
+    return false;
+  }
+  protocol::Reply known;
+  known.status = Status::ok;
+  known.cas = item.cas;
+  known.flags = item.flags == ClientFlags::some ? 1 : 0;
+  known.number = item.size - quota::item_bytes(key.server_key.view().size(), 0, known.flags);
+  operation.shard->counters.appends_by_ledger.add();
+  on_probed(operation, known);
+  return true;
 }
 
 void ClientSession::probe(Operation& operation) {
   operation.step = Operation::Step::probing;
-  if (!operation.server->ready()) return finish_growing(operation, with_status(Status::temporary_failure));
+  if (!operation.key.server->ready())
+    return finish_growing(operation, with_status(Status::temporary_failure));
   protocol::Request question;
   question.command = Command::probe;
-  operation.server->send(question, operation.server_key(), operation);
+  send(operation, question);
 }
 
 void ClientSession::on_probed(Operation& operation, const protocol::Reply& reply) {
@@ -136,18 +173,21 @@ void ClientSession::on_probed(Operation& operation, const protocol::Reply& reply
   if (reply.status != Status::ok) return finish_growing(operation, reply);
   if (operation.cas != 0 && operation.cas != reply.cas)
     return finish_growing(operation, with_status(Status::exists));
-  const quota::ItemLimit limit{context_.limits.item_size, operation.server->item_size_max()};
-  const uint64_t grown = reply.number + operation.value.size;
-  if (!limit.fits(operation.client_key_size, operation.server_key().size(), grown, reply.flags)) {
+  operation.stored_value = reply.number + operation.value.size;
+  operation.stored_flags = reply.flags;
+  if (!fits(operation, operation.stored_value, reply.flags)) {
     return finish_growing(operation, with_status(Status::too_large));
   }
-  if (!operation.server->ready()) return finish_growing(operation, with_status(Status::temporary_failure));
+  if (!operation.key.server->ready())
+    return finish_growing(operation, with_status(Status::temporary_failure));
   operation.step = Operation::Step::growing;
+  operation.grown_from = reply.cas;
+  reserve(operation, operation.value.size);
   protocol::Request store;
   store.command = operation.row->command;
   store.cas = reply.cas;
   store.value = operation.value;
-  operation.server->send(store, operation.server_key(), operation);
+  send(operation, store);
 }
 
 void ClientSession::on_grown(Operation& operation, const protocol::Reply& reply) {
@@ -170,7 +210,7 @@ void ClientSession::finish(Operation& operation, const protocol::Reply& reply) {
   if (operation.step == Operation::Step::dropping_old && status != Status::temporary_failure) {
     status = Status::too_large;
   }
-  count(*operation.counters, operation.row->command, operation.cas, status);
+  count(operation.shard->counters, operation.row->command, operation.cas, status);
   if (status == reply.status) return answer(operation, reply);
   answer(operation, with_status(status));
 }

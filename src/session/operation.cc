@@ -1,10 +1,21 @@
 #include "session/operation.h"
 
+#include <utility>
+
 #include "session/client_session.h"
+#include "session/observation.h"
 
 namespace mctenant::session {
 
 void Operation::on_reply(const protocol::Reply& reply) {
+  if (reserved != 0) key.ledger->release(std::exchange(reserved, 0));
+  // The time is asked for only where an expiry is reckoned from it.
+  const int64_t now = expiry != 0 || step == Step::probing ? accounting->now() : 0;
+  if (const auto event = observe(*this, reply, now)) {
+    accounting->tell(key, *event);
+  } else if (reply.status == protocol::Status::temporary_failure) {
+    accounting->probe(key);
+  }
   if (session == nullptr) return drop();
   session->on_reply(*this, reply);
 }

@@ -7,7 +7,8 @@
 
 namespace mctenant::session {
 
-// What bounds a client connection. Each has a key of the same name under "limits" in the configuration.
+// What bounds a client connection, and the work behind. Each has a key of the same name under "limits" in the
+// configuration.
 struct Limits {
   // Client key + value. The server's own limit counts if it is smaller.
   uint64_t item_size = base::kMiB;
@@ -27,6 +28,9 @@ struct Limits {
   // Password checks (PBKDF2) that may wait; more are answered as busy. And how many threads do them.
   uint32_t sign_in_queue = 1024;
   uint32_t sign_in_threads = 1;
+  // Items that are deleted or evicted in the background, a second: what a flush, a removed tenant or a
+  // smaller plan leaves on the servers.
+  uint32_t background_deletes = 20'000;
 };
 
 }  // namespace mctenant::session

@@ -1,6 +1,3 @@
-#include <unistd.h>
-
-#include <charconv>
 #include <utility>
 
 #include "base/log.h"
@@ -15,6 +12,13 @@ using protocol::Status;
 constexpr std::string_view kAccepted = "Authenticated";
 constexpr std::string_view kBusy = "Too many sign-ins wait; try again";
 constexpr std::string_view kTooMany = "Too many connections of this tenant";
+
+// When a flush is to happen, in Unix seconds, as memcached takes its delay: up to 30 days it counts from now,
+// and beyond it is the time itself.
+int64_t flush_time(int64_t delay, int64_t now) {
+  constexpr int64_t kLongestDelay = 60 * 60 * 24 * 30;
+  return delay <= kLongestDelay ? now + delay : delay;
+}
 
 }  // namespace
 
@@ -80,11 +84,15 @@ bool ClientSession::enter(std::string_view username) {
   const tenant::Entry* entry = context_.directory().find_by_username(username);
   if (entry == nullptr) return false;
   upstream::Pool* pool = context_.pool(entry->plan.pool);
-  if (pool == nullptr || !entry->tenant->take_connection(entry->plan.max_connections)) return false;
+  quota::Ledger* ledger = context_.accounting->books().find(entry->tenant->id());
+  if (pool == nullptr || ledger == nullptr || !entry->tenant->take_connection(entry->plan.max_connections))
+    return false;
   tenant_ = entry->tenant;
   shard_ = &tenant_->shard(context_.worker);
   pool_ = pool;
-  memory_limit_ = entry->plan.memory;
+  account_ = {tenant_.get(), shard_, ledger, pool};
+  max_connections_ = entry->plan.max_connections;
+  credential_ = context_.directory().find_credential(username);
   refusals_ = 0;
   context_.figures.sign_ins_accepted.add();
   context_.figures.signed_in.add();
@@ -103,10 +111,26 @@ void ClientSession::sign_out() {
   shard_->counters.curr_connections.subtract();
   tenant_->give_back_connection();
   tenant_.reset();
+  credential_.reset();
   shard_ = nullptr;
   pool_ = nullptr;
+  account_ = {};
   set_state(State::signed_out);
   if (!finished_) transport_.on_signed_out();
+}
+
+// A sign-in under way needs nothing here: the directory of the moment when it ends is what counts.
+void ClientSession::on_directory_changed() {
+  if (!tenant_) return;
+  const tenant::Directory& directory = context_.directory();
+  const tenant::Entry* entry = directory.find_tenant(tenant_->id());
+  if (entry == nullptr) return close_when_answered(CloseReason::tenant_removed);
+  auto now = directory.find_credential(credential_->username);
+  const bool same = now != nullptr && now->verifier == credential_->verifier &&
+                    directory.find_by_username(now->username) == entry;
+  if (!same) return close_when_answered(CloseReason::credential_changed);
+  credential_ = std::move(now);  // and so the last directory can go
+  max_connections_ = entry->plan.max_connections;
 }
 
 void ClientSession::abandon_sign_in() {
@@ -115,59 +139,31 @@ void ClientSession::abandon_sign_in() {
   set_state(State::signed_out);
 }
 
-void ClientSession::write_stats(const protocol::BinaryRequest& request) {
-  const std::string_view group = request.request.key;
-  if (group == "reset") {
-    tenant_->reset_stats();
-    return write_body(request, Status::ok, {}, {});
-  }
-  if (!group.empty()) return write_body(request, Status::not_found, {}, text_of(Status::not_found));
-  const auto line = [&](std::string_view name, uint64_t value) {
-    char digits[20];
-    const char* end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-    write_body(request, Status::ok, name, {digits, static_cast<size_t>(end - digits)});
-  };
-  const auto seconds = [](auto duration) {
-    return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(duration).count());
-  };
-  line("pid", static_cast<uint64_t>(getpid()));
-  line("uptime", seconds(context_.clock->now() - context_.started));
-  line("time", seconds(context_.clock->wall().time_since_epoch()));
-  write_body(request, Status::ok, "version", kVersion);
-  line("pointer_size", sizeof(void*) * 8);
-  line("threads", context_.workers);
-  line("max_connections", context_.limits.max_connections);
-  line("limit_maxbytes", memory_limit_);
-  const tenant::Totals totals = tenant_->totals_since_reset();
-#define X(name) line(#name, totals.name);
-  MCTENANT_TENANT_COUNTERS(X)
-#undef X
-  write_body(request, Status::ok, {}, {});
-}
-
 void ClientSession::begin_flush(const protocol::BinaryRequest& request) {
-  if (request.request.expiry != 0) {
-    return write_body(request, Status::invalid, {},
-                      "A delayed flush is not supported; flush without a delay");
-  }
   barrier_row_ = request.row;
   barrier_opaque_ = request.opaque;
   set_state(State::flushing);
   if (!self_) self_ = std::make_shared<ClientSession*>(this);
-  context_.generations->advance(tenant_, *context_.executor,
-                                [self = self_](const base::Expected<tenant::Generation>& moved) {
-                                  if (!moved) base::log::error("a flush failed: {}", moved.error().message);
-                                  if (*self != nullptr) (*self)->on_flushed(moved.has_value());
-                                });
+  auto done = [self = self_](const base::Expected<tenant::Generation>& written) {
+    if (!written) base::log::error("a flush failed: {}", written.error().message);
+    if (*self != nullptr) (*self)->on_flushed(written.has_value());
+  };
+  const auto now =
+      std::chrono::floor<std::chrono::seconds>(context_.clock->wall()).time_since_epoch().count();
+  const int64_t at = flush_time(request.request.expiry, now);
+  if (at <= now) return context_.generations->advance(tenant_, *context_.executor, std::move(done));
+  context_.generations->schedule(tenant_, at, *context_.executor, std::move(done));
 }
 
-void ClientSession::on_flushed(bool moved) {
+void ClientSession::on_flushed(bool written) {
   set_state(State::signed_in);
+  // What was stored before leaves the sums before the client hears of it.
+  account_.ledger->begin_generation(tenant_->generation());
   shard_->counters.cmd_flush.add();
   protocol::BinaryRequest request;
   request.row = barrier_row_;
   request.opaque = barrier_opaque_;
-  const Status status = moved ? Status::ok : Status::temporary_failure;
+  const Status status = written ? Status::ok : Status::temporary_failure;
   if (!silent(*barrier_row_, status)) write_body(request, status, {}, text_of(status));
   update_flow();
 }

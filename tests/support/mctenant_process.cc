@@ -41,7 +41,8 @@ std::string configuration(const MctenantOptions& options, const std::string& add
          quoted(state) + R"(,
  "pools": {"default": {"servers": [)" +
          servers + "], " + options.pool + R"(}},
- "plans": {"dev": {}},
+ "plans": {"dev": {)" +
+         options.plan + R"(}},
  "tenants": {)" +
          tenants_json(options.tenants) + R"(},
  "limits": {)" +

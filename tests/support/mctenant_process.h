@@ -11,13 +11,15 @@
 
 namespace mctenant::support {
 
-// What a test writes into the configuration. Values of `limits` and `pool` are JSON as it stands there.
+// What a test writes into the configuration. `pool`, `plan` and the values of `limits` are JSON as it stands
+// there.
 struct MctenantOptions {
   std::vector<std::string> servers = {};
   int workers = 2;
   std::string pool = R"("timeout": "500ms")";
   std::map<std::string, std::string> tenants = {{"alice", "alice's password"}, {"bob", "bob's password"}};
   std::map<std::string, std::string> limits = {{"sign_in_timeout", R"("5s")"}};
+  std::string plan = {};  // of every tenant, such as R"("memory": "1MiB")"
 };
 
 // The configuration as JSON.

@@ -20,6 +20,9 @@
 #include "base/clock.h"
 #include "base/input_buffer.h"
 #include "base/output_queue.h"
+#include "quota/books.h"
+#include "quota/item_limit.h"
+#include "session/accounting.h"
 #include "session/client_session.h"
 #include "session/context.h"
 #include "session/transport.h"
@@ -77,6 +80,9 @@ class ScriptedServer final : public upstream::Server {
 
   [[nodiscard]] bool ready() const override { return up_; }
   [[nodiscard]] uint64_t item_size_max() const override { return item_size_max_; }
+  [[nodiscard]] uint16_t incarnation() const override { return incarnation_; }
+  [[nodiscard]] uint8_t crawl() const override { return crawl_; }
+  [[nodiscard]] bool crawling() const override { return false; }
   void send(const protocol::Request& request, std::string_view server_key, upstream::Call& call) override {
     Sent sent{request, std::string(server_key), {}, &call};
     if (keep_contents_)
@@ -126,6 +132,8 @@ class ScriptedServer final : public upstream::Server {
   }
   void set_up(bool up) { up_ = up; }
   void set_item_size_max(uint64_t bytes) { item_size_max_ = bytes; }
+  void set_incarnation(uint16_t number) { incarnation_ = number; }
+  void set_crawl(uint8_t number) { crawl_ = number; }
   // Values are copied for the test to look at, unless it counts allocations.
   void keep_contents(bool keep) { keep_contents_ = keep; }
   // Holds on to what was sent, as a connection that can't write does.
@@ -220,6 +228,8 @@ class ScriptedServer final : public upstream::Server {
   bool keep_contents_ = true;
   bool keep_slices_ = false;
   uint64_t item_size_max_ = 2 * base::kMiB;
+  uint16_t incarnation_ = 1;
+  uint8_t crawl_ = 0;
   uint64_t last_cas_ = 0;
   size_t requests_ = 0;
   std::deque<Sent> waiting_;
@@ -247,15 +257,21 @@ class ScriptedPool final : public upstream::Pool {
 class ScriptedGenerationLog final : public tenant::GenerationLog {
  public:
   void advance(std::shared_ptr<tenant::Tenant> tenant, base::Executor& reply_to, Done done) override {
-    waiting_.push_back({std::move(tenant), &reply_to, std::move(done)});
+    waiting_.push_back({std::move(tenant), 0, &reply_to, std::move(done)});
+  }
+  void schedule(std::shared_ptr<tenant::Tenant> tenant, int64_t at, base::Executor& reply_to,
+                Done done) override {
+    waiting_.push_back({std::move(tenant), at, &reply_to, std::move(done)});
   }
   [[nodiscard]] size_t waiting() const { return waiting_.size(); }
+  // When the first that waits is to happen, in Unix seconds; 0: now.
+  [[nodiscard]] int64_t at() const { return waiting_.front().at; }
   void finish(bool written) {
     Waiting first = std::move(waiting_.front());
     waiting_.pop_front();
     base::Expected<tenant::Generation> result = base::fail("the disk is full");
     if (written) {
-      first.tenant->set_generation(first.tenant->generation() + 1);
+      if (first.at == 0) first.tenant->set_generation(first.tenant->generation() + 1);
       result = first.tenant->generation();
     }
     first.reply_to->post([done = std::move(first.done), result] { done(result); });
@@ -264,6 +280,7 @@ class ScriptedGenerationLog final : public tenant::GenerationLog {
  private:
   struct Waiting {
     std::shared_ptr<tenant::Tenant> tenant;
+    int64_t at;  // 0: now
     base::Executor* reply_to;
     Done done;
   };
@@ -301,6 +318,7 @@ class SessionHarness final : private session::Transport {
     session::Limits limits = {};
     size_t servers = 3;
     uint32_t max_connections = 0;    // of each tenant
+    uint64_t memory = 0;             // of each tenant
     upstream::Pool* pool = nullptr;  // in place of the scripted one
     bool forgetful = false;          // no password is remembered from another harness: its check takes a turn
   };
@@ -397,7 +415,17 @@ class SessionHarness final : private session::Transport {
   session::ClientSession& session() { return *session_; }
   session::Context& context() { return context_; }
   base::ManualClock& clock() { return context_.time; }
-  [[nodiscard]] tenant::Tenant& tenant(size_t user = 0) { return *context_.tenants.entries()[user].tenant; }
+  [[nodiscard]] quota::Ledger& ledger(size_t user = 0) { return *context_.books.find(tenant(user).id()); }
+  [[nodiscard]] tenant::Tenant& tenant(size_t user = 0) { return *context_.tenants->entries()[user].tenant; }
+  // The configuration was reloaded.
+  void set_directory(std::vector<tenant::Entry> entries) {
+    context_.tenants = std::make_shared<const tenant::Directory>(std::move(entries));
+    for (const tenant::Entry& entry : context_.tenants->entries()) {
+      context_.books.open(entry.tenant->id(), 0).set_quota(entry.plan.memory);
+    }
+    session_->on_directory_changed();
+    turn();
+  }
   void destroy_session() { session_.reset(); }
 
   // A client that doesn't read leaves the replies where they are.
@@ -440,21 +468,25 @@ class SessionHarness final : private session::Transport {
   }
 
  private:
-  struct TestContext final : session::Context {
+  struct TestContext final : session::Context, auth::CredentialSource {
     explicit TestContext(const Options& options)
         : servers(options.servers),
           in_place(options.pool),
           own_passwords(options.forgetful
                             ? std::make_unique<auth::PasswordChecker>(auth::PasswordCheckerOptions{})
                             : nullptr),
-          tenants(entries(options)),
-          sign_ins(tenants, own_passwords ? *own_passwords : HarnessUsers::instance().passwords, loop) {
+          tenants(std::make_shared<const tenant::Directory>(entries(options))),
+          sign_ins(*this, own_passwords ? *own_passwords : HarnessUsers::instance().passwords, loop) {
       limits = options.limits;
       authenticator = &sign_ins;
       generations = &disk;
       executor = &loop;
       clock = &time;
+      accounting = &account_keeper;
       started = time.now();
+      for (const tenant::Entry& entry : tenants->entries()) {
+        books.open(entry.tenant->id(), static_cast<uint32_t>(account_keeper.now())).set_quota(options.memory);
+      }
     }
     static std::vector<tenant::Entry> entries(const Options& options) {
       std::vector<tenant::Entry> made;
@@ -468,19 +500,24 @@ class SessionHarness final : private session::Transport {
       }
       return made;
     }
-    [[nodiscard]] const tenant::Directory& directory() const override { return tenants; }
+    [[nodiscard]] const tenant::Directory& directory() const override { return *tenants; }
+    [[nodiscard]] const auth::Verifier* find_verifier(std::string_view username) const override {
+      return tenants->find_verifier(username);
+    }
     [[nodiscard]] upstream::Pool* pool(std::string_view) override {
       return in_place != nullptr ? in_place : &servers;
     }
     [[nodiscard]] bool any_pool_can_serve() const override { return servers.can_serve(); }
 
     base::ManualClock time;
+    quota::Books books{1};
+    session::Accounting account_keeper{books, 0, time};
     ManualExecutor loop;
     ScriptedGenerationLog disk;
     ScriptedPool servers;
     upstream::Pool* in_place;
     std::unique_ptr<auth::PasswordChecker> own_passwords;
-    tenant::Directory tenants;
+    std::shared_ptr<const tenant::Directory> tenants;
     auth::Authenticator sign_ins;
   };
 

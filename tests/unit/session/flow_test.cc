@@ -151,17 +151,29 @@ TEST(Flush, QuietIsNotAnswered) {
   EXPECT_EQ(replies[0].opaque, 2U);
 }
 
-TEST(Flush, WithADelayIsRefusedAndWithADelayOfZeroDone) {
+TEST(Flush, DelayIsTakenAsMemcachedTakesIt) {
+  constexpr uint32_t kDays30 = 60 * 60 * 24 * 30;
+  constexpr uint32_t kNow = 1'700'000'000;  // ManualClock's
+  const struct {
+    uint32_t delay;
+    int64_t at;                                                                               // 0: at once
+  } cases[] = {{0, 0},    {1, kNow + 1},        {kDays30, kNow + kDays30}, {kDays30 + 1, 0},  // 1970
+               {kNow, 0}, {kNow + 1, kNow + 1}, {0xffffffff, 0xffffffff}};
   SessionHarness h;
   ASSERT_EQ(h.sign_in(), status::kOk);
-  Packet packet = support::simple(op::kFlush);
-  packet.extras = support::big_endian(10, 4);
-  h.send(packet);
-  EXPECT_EQ(h.take_status(), status::kInvalid);
-  EXPECT_EQ(h.generations().waiting(), 0U);
-  packet.extras = support::big_endian(0, 4);
-  h.send(packet);
-  EXPECT_EQ(h.generations().waiting(), 1U);
+  for (const auto& one : cases) {
+    Packet packet = support::simple(op::kFlush);
+    packet.extras = support::big_endian(one.delay, 4);
+    h.send(packet);
+    ASSERT_EQ(h.generations().waiting(), 1U);
+    EXPECT_EQ(h.generations().at(), one.at) << one.delay;
+    EXPECT_EQ(h.take_received(), "") << "nothing is answered before it is on disk";
+    const tenant::Generation before = h.tenant().generation();
+    h.generations().finish(true);
+    h.run_one();
+    EXPECT_EQ(h.take_status(), status::kOk);
+    EXPECT_EQ(h.tenant().generation(), one.at == 0 ? before + 1 : before);
+  }
 }
 
 TEST(Flush, MovesOneTenantOnly) {

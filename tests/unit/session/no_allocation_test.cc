@@ -34,6 +34,9 @@ class LeanServer final : public upstream::Server, public upstream::Pool {
   [[nodiscard]] bool ready() const override { return true; }
   [[nodiscard]] bool can_serve() const override { return true; }
   [[nodiscard]] uint64_t item_size_max() const override { return base::kMiB; }
+  [[nodiscard]] uint16_t incarnation() const override { return 1; }
+  [[nodiscard]] uint8_t crawl() const override { return 0; }
+  [[nodiscard]] bool crawling() const override { return false; }
   [[nodiscard]] upstream::Server& place(std::string_view) override { return *this; }
   void send(const protocol::Request& request, std::string_view server_key, upstream::Call& call) override {
     protocol::write_meta_request(request, server_key, out_);
@@ -46,7 +49,7 @@ class LeanServer final : public upstream::Server, public upstream::Pool {
       const auto [call, command] = waiting_.at(--count_);
       const std::string_view bytes = command == Command::get         ? "VA 10 f7 c9\r\n0123456789\r\n"
                                      : command == Command::increment ? "VA 2 c5\r\n17\r\n"
-                                     : command == Command::probe     ? "HD s10 c9 f7\r\n"
+                                     : command == Command::probe     ? "HD s10 c9 f7 t60\r\n"
                                                                      : "HD c12\r\n";
       auto found = protocol::parse_meta_reply(command, bytes, base::kMiB);
       ASSERT_EQ(found.outcome, protocol::MetaReply::Outcome::reply);
@@ -160,8 +163,10 @@ TEST(NoAllocation, SmallRequestsThroughSocketsAndARealServer) {
   support::LoopThread running;
   net::Resolver resolver;
   const upstream::PoolOptions options;
+  upstream::ServerState state;
   upstream::ServerConnection server(running.loop(), resolver, options,
-                                    {.address = net::parse_address(memcached.address()).value()}, false);
+                                    {.address = net::parse_address(memcached.address()).value()}, state,
+                                    false);
   support::Watched<bool> settled;
   running.call([&] { server.start([&] { settled.change([](bool& done) { done = true; }); }); });
   ASSERT_TRUE(settled.wait([](bool done) { return done; }));

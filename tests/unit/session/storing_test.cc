@@ -124,13 +124,14 @@ TEST_F(Storing, TheServersLimitCountsIfItIsSmaller) {
 TEST_F(Storing, AnAppendProbesAndThenAppendsOnThatCas) {
   for (const auto& [opcode, command] :
        {std::pair{op::kAppend, Command::append}, std::pair{op::kPrepend, Command::prepend}}) {
-    h.send(support::append("k0", "tail").with_opcode(opcode));
+    const std::string key = "k" + std::to_string(opcode) + "0";
+    h.send(support::append(key, "tail").with_opcode(opcode));
     EXPECT_EQ(last().request.command, Command::probe);
     h.reply(0, probed(10, 77));
     EXPECT_EQ(last().request.command, command);
     EXPECT_EQ(last().request.cas, 77U);
     EXPECT_EQ(last().value, "tail");
-    EXPECT_EQ(last().key, "test.1.1:k0");
+    EXPECT_EQ(last().key, "test.1.1:" + key);
     h.reply(0, Status::ok, "", 78);
     const auto replies = h.take_replies();
     ASSERT_EQ(replies.size(), 1U);
@@ -151,10 +152,9 @@ TEST_F(Storing, AnAppendMayGrowToTheLimitAndNotBeyond) {
   EXPECT_EQ(last().request.command, Command::append);
   h.reply(0, Status::ok);
   EXPECT_EQ(h.take_status(), status::kOk);
-  h.send(support::append("k0", "12345678"));
+  h.send(support::append("l0", "12345678"));
   h.reply(0, probed(991, 1));
   EXPECT_EQ(h.take_status(), status::kTooLarge);
-  EXPECT_EQ(h.waiting(), 0U);
 }
 
 TEST_F(Storing, AnAppendCountsTheFlagsOfWhatIsThere) {
@@ -164,9 +164,41 @@ TEST_F(Storing, AnAppendCountsTheFlagsOfWhatIsThere) {
   EXPECT_EQ(last().request.command, Command::append);
   h.reply(0, Status::ok);
   EXPECT_EQ(h.take_status(), status::kOk);
-  h.send(support::append("k0", "1234567890"));
+  h.send(support::append("l0", "1234567890"));
   h.reply(0, probed(120, 1, 9));
   EXPECT_EQ(h.take_status(), status::kTooLarge);
+}
+
+TEST_F(Storing, AnAppendToWhatTheLedgerIsSureOfNeedsNoProbe) {
+  h.send({support::set("k0", "12345", 3), support::append("m0", "x")});
+  h.answer_all();
+  (void)h.take_replies();
+  h.send(support::append("k0", "67"));
+  EXPECT_EQ(last().request.command, Command::append);
+  EXPECT_EQ(last().request.cas, 1U);
+  h.answer_all();
+  EXPECT_EQ(h.take_status(), status::kOk);
+  EXPECT_EQ(h.server(0).items()["test.1.1:k0"].value, "1234567");
+  EXPECT_EQ(h.ledger().usage().bytes, 48 + 8 + std::string("test.1.1:k0").size() + 1 + 4 + 7 + 2);
+  EXPECT_EQ(h.tenant().totals().appends_by_ledger, 1U);
+  // To the byte: 1000 with the key.
+  h.send(support::append("k0", std::string(992, 'v')));
+  EXPECT_EQ(h.take_status(), status::kTooLarge);
+  h.send(support::append("k0", std::string(991, 'v')));
+  h.answer_all();
+  EXPECT_EQ(h.take_status(), status::kOk);
+}
+
+TEST_F(Storing, AnAppendProbesWhereTheLedgerWasWrong) {
+  h.send(support::set("k0", "12345"));
+  h.answer_all();
+  (void)h.take_replies();
+  h.server(0).items()["test.1.1:k0"] = {"changed by another", 0, 100};
+  h.send(support::append("k0", "67"));
+  EXPECT_EQ(last().request.cas, 1U);
+  h.answer_all();
+  EXPECT_EQ(h.take_status(), status::kOk);
+  EXPECT_EQ(h.server(0).items()["test.1.1:k0"].value, "changed by another67");
 }
 
 TEST_F(Storing, AnAppendIsTriedAgainIfAnotherWasFaster) {
