@@ -18,6 +18,7 @@
 #include "auth/verifier.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "base/units.h"
 #include "config/config.h"
 #include "net/event_loop.h"
 #include "net/listener.h"
@@ -28,6 +29,7 @@ namespace {
 
 constexpr uint16_t kUsualPort = 11211;
 constexpr const char* kUser = "demo";
+constexpr uint64_t kMemory = 25 * base::kMiB;
 constexpr auto kServerStart = std::chrono::seconds(5);
 
 // A folder that only this user can enter, removed with all in it at the end.
@@ -109,6 +111,7 @@ config::Config demo_config(const std::string& folder, const std::string& socket,
   config.pools.push_back(pool);
   config::TenantConfig tenant;
   tenant.name = kUser;
+  tenant.plan.memory = kMemory;
   tenant.credentials.push_back({kUser, auth::make_verifier(password)});
   config.tenants.push_back(tenant);
   return config;

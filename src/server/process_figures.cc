@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/units.h"
+#include "server/ledger_figures.h"
 
 namespace mctenant::server {
 namespace {
@@ -30,21 +31,32 @@ std::vector<std::string> ProcessFigures::not_ready() {
 
 void ProcessFigures::write(admin::MetricsWriter& out) {
   write_process(out);
+  write_reloads(out);
   write_clients(out);
   write_sign_ins(out);
   write_servers(out);
   write_tenants(out);
+  if (bookkeeper_) write_ledger_figures(shared_, workers_, *bookkeeper_, out);
 }
 
 void ProcessFigures::write_process(admin::MetricsWriter& out) const {
   out.gauge("mctenant_uptime_seconds", "Time since the start.",
             std::chrono::duration<double>(shared_.clock.now() - shared_.started).count());
   out.gauge("mctenant_workers", "Worker threads.", shared_.config.workers);
-  const session::Limits& limits = shared_.config.limits;
+  const session::Limits& limits = shared_.limits;
   out.gauge("mctenant_limit_item_size_bytes", "limits.item_size.", limits.item_size);
   out.gauge("mctenant_limit_connections", "limits.max_connections.", limits.max_connections);
   out.gauge("mctenant_limit_pipeline_requests", "limits.pipeline.", limits.pipeline);
   out.gauge("mctenant_limit_connection_buffer_bytes", "limits.connection_buffer.", limits.connection_buffer);
+}
+
+void ProcessFigures::write_reloads(admin::MetricsWriter& out) const {
+  const char* reloads = "mctenant_config_reloads_total";
+  const char* help = "Reloads of the configuration, by result.";
+  out.counter(reloads, help, {{"result", "applied"}}, reloads_.succeeded.get());
+  out.counter(reloads, help, {{"result", "failed"}}, reloads_.failed.get());
+  out.gauge("mctenant_config_applied_timestamp_seconds",
+            "Unix time at which the running configuration took effect.", reloads_.applied_at.get());
 }
 
 void ProcessFigures::write_clients(admin::MetricsWriter& out) const {
@@ -156,8 +168,8 @@ void ProcessFigures::write_tenants(admin::MetricsWriter& out) const {
     one("mctenant_tenant_sign_ins_total", "Sign-ins of a tenant.", totals.auth_cmds);
     one("mctenant_tenant_read_bytes_total", "Bytes that a tenant sent.", totals.bytes_read);
     one("mctenant_tenant_written_bytes_total", "Bytes that a tenant was sent.", totals.bytes_written);
-    one("mctenant_tenant_too_large_total", "Stores refused for limits.item_size or the server's own limit.",
-        totals.too_large);
+    one("mctenant_tenant_too_large_total",
+        "Stores refused for limits.item_size, the server's own limit or the whole quota.", totals.too_large);
     one("mctenant_tenant_temporary_failures_total", "Commands that found their server unreachable.",
         totals.temporary_failures);
   }

@@ -7,6 +7,8 @@
 
 #include "admin/figures.h"
 #include "base/counter.h"
+#include "server/bookkeeper.h"
+#include "server/reloader.h"
 #include "server/worker.h"
 
 namespace mctenant::server {
@@ -33,17 +35,21 @@ class ProcessFigures final : public admin::Figures {
  public:
   // All must outlive this.
   ProcessFigures(const Shared& shared, const std::vector<std::unique_ptr<Worker>>& workers,
-                 const base::Counter& refused_connections, const StoreFault& store_fault)
+                 const std::unique_ptr<Bookkeeper>& bookkeeper, const base::Counter& refused_connections,
+                 const StoreFault& store_fault, const ReloadFigures& reloads)
       : shared_(shared),
         workers_(workers),
+        bookkeeper_(bookkeeper),
         refused_connections_(refused_connections),
-        store_fault_(store_fault) {}
+        store_fault_(store_fault),
+        reloads_(reloads) {}
 
   [[nodiscard]] std::vector<std::string> not_ready() override;
   void write(admin::MetricsWriter& out) override;
 
  private:
   void write_process(admin::MetricsWriter& out) const;
+  void write_reloads(admin::MetricsWriter& out) const;
   void write_clients(admin::MetricsWriter& out) const;
   void write_sign_ins(admin::MetricsWriter& out) const;
   void write_servers(admin::MetricsWriter& out) const;
@@ -51,8 +57,10 @@ class ProcessFigures final : public admin::Figures {
 
   const Shared& shared_;
   const std::vector<std::unique_ptr<Worker>>& workers_;
+  const std::unique_ptr<Bookkeeper>& bookkeeper_;
   const base::Counter& refused_connections_;
   const StoreFault& store_fault_;
+  const ReloadFigures& reloads_;
 };
 
 }  // namespace mctenant::server

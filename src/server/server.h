@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,13 +12,21 @@
 
 namespace mctenant::server {
 
+// Where the configuration was read from, to be read again when it changes.
+struct ConfigFile {
+  std::string path;
+  config::FileState read;  // of the file when it was read
+};
+
 // mctenant as a whole: the main thread's loop accepts clients, hands them to workers and answers the
 // operator.
 class Server {
  public:
   // Opens the store, starts the workers, reaches for the servers, and listens. Blocks until each server has
   // been reached or given up for now. Must be called on the thread that will call run(), once a process.
-  [[nodiscard]] static base::Expected<std::unique_ptr<Server>> start(config::Config config);
+  // Tenants of the store that are not configured are retired.
+  [[nodiscard]] static base::Expected<std::unique_ptr<Server>> start(
+      config::Config config, std::optional<ConfigFile> file = std::nullopt);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -27,7 +36,8 @@ class Server {
 
   // Serves until SIGTERM or SIGINT, then drains: listeners close, clients get the replies to what they have
   // asked, for limits.drain_timeout at most. A second signal ends the wait. Returns false if clients were cut
-  // off.
+  // off. With a file, SIGHUP and a change of it apply what it says then, at once for all and with every
+  // connection kept that still has its tenant and credential; what has a fault changes nothing.
   [[nodiscard]] bool run();
 
  private:

@@ -10,18 +10,21 @@
 namespace mctenant::server {
 
 Worker::Worker(const Shared& shared, size_t number)
-    : directory_(shared.directory), authenticator_(*directory_, shared.passwords, loop_) {
-  limits = shared.config.limits;
+    : directory_(shared.directory),
+      accounting_(shared.books, static_cast<quota::Observer>(number), shared.clock),
+      authenticator_(*this, shared.passwords, loop_) {
+  limits = shared.limits;
   worker = number;
   workers = shared.config.workers;
   authenticator = &authenticator_;
   generations = &shared.generations;
+  accounting = &accounting_;
   executor = &loop_;
   clock = &shared.clock;
   started = shared.started;
   for (const upstream::PoolOptions& options : shared.config.pools) {
     pools_.try_emplace(options.name, loop_, shared.resolver, options, shared.rings.at(options.name),
-                       number == 0);
+                       shared.servers, number == 0);
   }
 }
 
@@ -74,6 +77,16 @@ void Worker::drain(std::function<void()> drained) {
     drained_ = std::move(drained);
     for (auto* connection = connections_; connection != nullptr; connection = connection->next)
       connection->drain();
+  });
+}
+
+void Worker::set_directory(std::shared_ptr<const tenant::Directory> directory,
+                           const session::Limits& new_limits) {
+  loop_.post([this, directory = std::move(directory), new_limits]() mutable {
+    directory_ = std::move(directory);
+    limits = new_limits;
+    for (auto* connection = connections_; connection != nullptr; connection = connection->next)
+      connection->on_directory_changed();
   });
 }
 
