@@ -3,7 +3,8 @@
 #include <signal.h>
 
 #include <atomic>
-#include <thread>
+#include <ctime>
+#include <future>
 
 #include "integration/world.h"
 
@@ -87,6 +88,84 @@ TEST(FlushAndState, AFlushSurvivesTheProcessBeingKilledBehindItsAnswer) {
   }
 }
 
+Packet flush_in(uint32_t delay) {
+  Packet flush = simple(op::kFlush);
+  flush.extras = big_endian(delay, 4);
+  return flush;
+}
+
+TEST(FlushWithADelay, HappensThenForEveryConnectionOfTheTenantAndNoOther) {
+  World world;
+  BinaryClient alice = world.mctenant.sign_in("alice");
+  BinaryClient other = world.mctenant.sign_in("alice");
+  BinaryClient bob = world.mctenant.sign_in("bob");
+  alice.store("a", "1");
+  bob.store("a", "bob's");
+  ASSERT_EQ(alice.status_of(flush_in(3)), status::kOk);
+  EXPECT_EQ(other.fetch("a"), "1") << "not yet";
+  alice.store("b", "stored meanwhile");
+  EXPECT_TRUE(wait_until([&] { return !other.fetch("a"); }, 10s));
+  EXPECT_EQ(alice.fetch("a"), std::nullopt);
+  EXPECT_EQ(alice.fetch("b"), std::nullopt);
+  EXPECT_EQ(bob.fetch("a"), "bob's");
+  alice.store("a", "2");
+  EXPECT_EQ(other.fetch("a"), "2");
+}
+
+TEST(FlushWithADelay, TakesUnixTimeBeyondThirtyDaysAndThePastAtOnce) {
+  World world;
+  BinaryClient alice = world.mctenant.sign_in("alice");
+  const auto now = static_cast<uint32_t>(std::time(nullptr));
+  alice.store("a", "1");
+  ASSERT_EQ(alice.status_of(flush_in(now + 2)), status::kOk);
+  EXPECT_TRUE(wait_until([&] { return !alice.fetch("a"); }, 10s));
+  EXPECT_GE(static_cast<uint32_t>(std::time(nullptr)), now + 2);
+  alice.store("a", "2");
+  ASSERT_EQ(alice.status_of(flush_in(now)), status::kOk);
+  EXPECT_EQ(alice.fetch("a"), std::nullopt);
+}
+
+TEST(FlushWithADelay, AnotherFlushTakesItsPlace) {
+  World world({.tenants = {{"alice", "a"}, {"bob", "b"}, {"carol", "c"}}});
+  BinaryClient alice = world.mctenant.sign_in("alice");
+  BinaryClient bob = world.mctenant.sign_in("bob");
+  BinaryClient carol = world.mctenant.sign_in("carol");
+  ASSERT_EQ(alice.status_of(flush_in(2)), status::kOk);
+  ASSERT_EQ(alice.status_of(flush_in(1000)), status::kOk);
+  ASSERT_EQ(bob.status_of(flush_in(2)), status::kOk);
+  ASSERT_EQ(bob.status_of(simple(op::kFlush)), status::kOk);
+  alice.store("a", "1");
+  bob.store("a", "1");
+  carol.store("a", "1");
+  ASSERT_EQ(carol.status_of(flush_in(3)), status::kOk);
+  ASSERT_TRUE(wait_until([&] { return !carol.fetch("a"); }, 10s)) << "when hers has come, theirs would have";
+  EXPECT_EQ(alice.fetch("a"), "1");
+  EXPECT_EQ(bob.fetch("a"), "1");
+}
+
+TEST(FlushWithADelay, SurvivesTheProcessBeingKilledBehindItsAnswer) {
+  World world;
+  BinaryClient alice = world.mctenant.sign_in("alice");
+  BinaryClient bob = world.mctenant.sign_in("bob");
+  alice.store("a", "old");
+  bob.store("a", "old");
+  ASSERT_EQ(alice.status_of(flush_in(1)), status::kOk);
+  ASSERT_EQ(bob.status_of(flush_in(6)), status::kOk);
+  const auto asked = std::time(nullptr);
+  world.mctenant.process().kill();
+  ASSERT_TRUE(wait_until([&] { return std::time(nullptr) > asked + 1; }, 5s));
+  world.mctenant.start();
+  alice = world.mctenant.sign_in("alice");
+  bob = world.mctenant.sign_in("bob");
+  EXPECT_EQ(alice.fetch("a"), std::nullopt) << "its time came while nobody served";
+  if (std::time(nullptr) < asked + 5) {
+    EXPECT_EQ(bob.fetch("a"), "old");
+  }
+  alice.store("a", "new");
+  EXPECT_TRUE(wait_until([&] { return !bob.fetch("a"); }, 15s)) << "its time came later";
+  EXPECT_EQ(alice.fetch("a"), "new") << "flushed once";
+}
+
 TEST(FlushAndState, ARestartLosesNoValue) {
   World world;
   BinaryClient alice = world.mctenant.sign_in("alice");
@@ -129,25 +208,29 @@ TEST(ConcurrentFlush, NoReaderSeesAnOldValueBehindTheAnswer) {
   std::atomic<uint64_t> flushed_below{0};  // values under this were flushed before it was set
   std::atomic<bool> done{false};
   std::atomic<int> wrong{0};
-  std::vector<std::thread> readers;
+  std::vector<std::future<void>> readers;  // whose end is waited for, whatever is thrown
   for (int t = 0; t < 4; ++t) {
-    readers.emplace_back([&] {
+    readers.push_back(std::async(std::launch::async, [&] {
       BinaryClient client = world.mctenant.sign_in("alice");
       while (!done) {
         const uint64_t floor = flushed_below;
         const auto value = client.fetch("a");
         if (value && std::stoull(*value) < floor) ++wrong;
       }
-    });
+    }));
   }
-  BinaryClient writer = world.mctenant.sign_in("alice");
-  for (uint64_t i = 0; i < 300; ++i) {
-    writer.store("a", std::to_string(i));
-    EXPECT_EQ(writer.status_of(simple(op::kFlush)), status::kOk);
-    flushed_below = i + 1;
+  try {
+    BinaryClient writer = world.mctenant.sign_in("alice");
+    for (uint64_t i = 0; i < 300; ++i) {
+      writer.store("a", std::to_string(i));
+      EXPECT_EQ(writer.status_of(simple(op::kFlush)), status::kOk);
+      flushed_below = i + 1;
+    }
+  } catch (const std::exception& error) {
+    ADD_FAILURE() << error.what() << world.mctenant.process().output();
   }
   done = true;
-  for (std::thread& reader : readers) reader.join();
+  for (auto& reader : readers) reader.get();
   EXPECT_EQ(wrong, 0);
 }
 
