@@ -67,7 +67,9 @@ class Conversation final : public SignIn, public cyrus::PasswordJudge {
     waiting_.reset();
     message_ = SecretBytes();
     done_ = nullptr;
-    return Result{.verdict = verdict, .username = {}, .challenge = {}};
+    Result result{.verdict = verdict, .username = {}, .claimed = {}, .challenge = {}};
+    if (verdict == Verdict::refused) result.claimed = std::move(claimed_);
+    return result;
   }
 
   Result take(std::string_view message, Done done);
@@ -84,6 +86,7 @@ class Conversation final : public SignIn, public cyrus::PasswordJudge {
   State state_ = State::fresh;
   bool busy_ = false;
   std::string mechanism_;
+  std::string claimed_;
   std::optional<cyrus::Exchange> exchange_;
   std::optional<Asked> asked_;
   // Lives while an answer is awaited: whoever brings it looks here whether anybody still waits.
@@ -101,7 +104,7 @@ Result Conversation::take(std::string_view message, Done done) {
   message_ = SecretBytes(message);
   done_ = std::move(done);
   state_ = State::waiting;
-  return Result{.verdict = Verdict::pending, .username = {}, .challenge = {}};
+  return Result{.verdict = Verdict::pending, .username = {}, .claimed = {}, .challenge = {}};
 }
 
 cyrus::Outcome Conversation::exchange(std::string_view message) {
@@ -112,8 +115,10 @@ cyrus::Outcome Conversation::exchange(std::string_view message) {
 Result Conversation::settle(cyrus::Outcome outcome) {
   if (outcome == cyrus::Outcome::challenge) {
     state_ = State::challenged;
-    return Result{
-        .verdict = Verdict::challenge, .username = {}, .challenge = std::string(exchange_->challenge())};
+    return Result{.verdict = Verdict::challenge,
+                  .username = {},
+                  .claimed = {},
+                  .challenge = std::string(exchange_->challenge())};
   }
   if (outcome == cyrus::Outcome::refused) return end(Verdict::refused);
   std::string username = exchange_->username();
@@ -124,6 +129,7 @@ Result Conversation::settle(cyrus::Outcome outcome) {
 
 // Whatever is looked at here takes equally long for a user that is not there.
 bool Conversation::judge(std::string_view username, std::string_view password) {
+  claimed_ = username;
   if (username.empty() || password.empty()) return false;
   const Verifier* known = credentials_.find_verifier(username);
   const Verifier& verifier = known != nullptr ? *known : checker_.fake();

@@ -28,6 +28,7 @@ enum class Verdict {
 struct Result {
   Verdict verdict = Verdict::refused;
   std::string username;   // only when accepted
+  std::string claimed;    // only when refused for a password: whose it was said to be, known or not
   std::string challenge;  // only with challenge
 };
 

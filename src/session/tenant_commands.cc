@@ -73,6 +73,10 @@ void ClientSession::on_sign_in(const auth::Result& result) {
       break;
     default:
       context_.figures.sign_ins_refused.add();
+      // After the verdict, and whether there is such a user or not.
+      if (const tenant::Entry* entry = context_.directory().find_by_username(result.claimed)) {
+        entry->tenant->shard(context_.worker).counters.auth_errors.add();
+      }
       write_body(request, Status::auth_error, {}, text_of(Status::auth_error));
       if (++refusals_ >= context_.limits.sign_in_refusals) close_when_answered(CloseReason::refusals);
       break;

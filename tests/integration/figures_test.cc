@@ -57,7 +57,10 @@ TEST_F(Stats, NameWhatMemcachedNamesAlike) {
                            "decr_misses",   "cas_hits",         "cas_misses",
                            "cas_badval",    "touch_hits",       "touch_misses",
                            "auth_cmds",     "auth_errors",      "bytes_read",
-                           "bytes_written", "curr_connections", "total_connections"}) {
+                           "bytes_written", "curr_connections", "total_connections",
+                           "bytes",         "cmd_delete",       "curr_items",
+                           "evictions",     "expired",          "limit_maxbytes",
+                           "total_items",   "server_evictions"}) {
     EXPECT_TRUE(figures.contains(name)) << name;
   }
 }

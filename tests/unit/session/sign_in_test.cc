@@ -121,6 +121,17 @@ TEST(SignIn, UnknownUserAndWrongPasswordGetTheSameBytes) {
   EXPECT_FALSE(wrong.empty());
 }
 
+TEST(SignIn, AWrongPasswordIsCountedByTheTenantThatItWasTriedOn) {
+  SessionHarness h({.forgetful = true});
+  const uint64_t before = h.tenant(0).totals().auth_errors;
+  h.send(support::plain("acme", "wrong"));
+  h.run_one();
+  h.send(support::plain("nobody", "wrong"));
+  h.run_one();
+  EXPECT_EQ(h.tenant(0).totals().auth_errors, before + 1);
+  EXPECT_EQ(h.tenant(1).totals().auth_errors, 0U);
+}
+
 TEST(SignIn, UnlistedMechanismsAreRefused) {
   SessionHarness h;
   for (const char* mechanism : {"ANONYMOUS", "LOGIN", "plain", "PLAIN ", "", "EXTERNAL"}) {
