@@ -116,7 +116,9 @@ void Ledger::begin_generation(tenant::Generation generation) {
 
 void Ledger::collect_retired() {
   const size_t before = retired_.size();
-  for (const auto& stripe : stripes_) stripe->collect(retired_, strays_);
+  for (const auto& stripe : stripes_) {
+    if (stripe->has_leftovers()) stripe->collect(retired_, strays_);
+  }
   for (size_t i = before; i < retired_.size(); ++i) {
     retired_count_.fetch_add(retired_[i].items->table.size(), std::memory_order_relaxed);
   }

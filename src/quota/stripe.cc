@@ -62,7 +62,9 @@ Stripe::Change Stripe::apply(const Event& event) {
 bool Stripe::take(const Event& event) {
   if (event.generation > generation_) retire(event.generation);
   if (event.generation < generation_) {
-    if (says_there(event.kind)) strays_.push_back({event.generation, std::string(event.key)});
+    if (!says_there(event.kind)) return false;
+    strays_.push_back({event.generation, std::string(event.key)});
+    leftovers_.store(true, std::memory_order_relaxed);
     return false;
   }
   const EntryRef ref = items_->table.find(items_->arena, event.hash, event.key);
@@ -398,6 +400,7 @@ void Stripe::retire(tenant::Generation generation) {
   const uint32_t now = items_->wheel.now();
   if (items_->table.size() > 0) {
     retired_.push_back({generation_, std::exchange(items_, std::make_unique<Items>(seed_, rehash_, now))});
+    leftovers_.store(true, std::memory_order_relaxed);
   }
   generation_ = generation;
   removals_ = {};
@@ -410,6 +413,7 @@ void Stripe::collect(std::vector<Retired>& retired, std::vector<Stray>& strays) 
   std::move(strays_.begin(), strays_.end(), std::back_inserter(strays));
   retired_.clear();
   strays_.clear();
+  leftovers_.store(false, std::memory_order_relaxed);
 }
 
 bool Stripe::sweep(const std::vector<uint16_t>& sources, uint16_t source, uint8_t crawl, uint32_t& bucket,

@@ -119,6 +119,8 @@ class Stripe {
   [[nodiscard]] Change begin_generation(tenant::Generation generation);
   // What was retired since the last call.
   void collect(std::vector<Retired>& retired, std::vector<Stray>& strays);
+  // Whether collect() would give something; without the lock.
+  [[nodiscard]] bool has_leftovers() const { return leftovers_.load(std::memory_order_relaxed); }
 
   // Removes the items of a server that its crawl has not met: those of `sources` but `source`, and those that
   // were last known before crawl number `crawl`; and tells about which of the others the server is still to
@@ -187,6 +189,7 @@ class Stripe {
   Removals removals_;
   std::vector<Retired> retired_;
   std::vector<Stray> strays_;
+  std::atomic<bool> leftovers_{false};
 };
 
 }  // namespace mctenant::quota
