@@ -15,6 +15,8 @@ constexpr auto kGrace = std::chrono::seconds(1);
 // Between a crawl's end and the next one's beginning, unless the server was started anew.
 constexpr auto kInterval = std::chrono::seconds(10);
 constexpr auto kRetry = std::chrono::seconds(5);
+// For the watch to begin before the first crawl.
+constexpr auto kWatchFirst = std::chrono::seconds(1);
 constexpr auto kProgress = std::chrono::seconds(5);
 // Questions about evicted items that may wait for an answer; beyond, a crawl is cheaper.
 constexpr uint64_t kMaxQuestions = 4096;
@@ -51,8 +53,14 @@ void Resync::look() {
     const bool another = state_.incarnation() != crawled_incarnation_;
     not_before_ = another ? now : std::max<base::TimePoint>(now + kGrace, last_end_ + kInterval);
   }
-  if (running() || !due() || now < not_before_ || !server_.ready()) return;
-  begin();
+  if (!server_.ready()) {
+    ready_since_ = now;
+    return;
+  }
+  // What is evicted between a crawl and the beginning of the watch would be missed, and so crawled for again.
+  const bool watching = watch_->figures().watching.load(std::memory_order_relaxed);
+  if (!watching && now - ready_since_ < kWatchFirst) return;
+  if (!running() && due() && now >= not_before_) begin();
 }
 
 void Resync::begin() {

@@ -93,6 +93,7 @@ class Resync final : private upstream::Crawl::Handler, private upstream::Evictio
   uint64_t begun_doubts_ = 0;    // when the crawl under way began
   uint16_t crawled_incarnation_ = 0;
   base::TimePoint not_before_{};
+  base::TimePoint ready_since_{};
   base::TimePoint last_end_{};
 
   // Of the crawl under way.

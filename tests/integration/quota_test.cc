@@ -44,21 +44,6 @@ Usage told(BinaryClient& client) {
   return {std::stoull(figures.at("curr_items")), std::stoull(figures.at("bytes"))};
 }
 
-// Every item by the server's own list; mctenant may be reading one itself, then the server asks for patience.
-std::string dump(const MemcachedProcess& server) {
-  std::string list;
-  const bool given = wait_until(
-      [&] {
-        Connection connection(server.address());
-        connection.send("lru_crawler metadump hash\r\n");
-        list = connection.read_until("\r\n", 20s);
-        return !list.starts_with("BUSY");
-      },
-      20s);
-  EXPECT_TRUE(given) << list;
-  return list;
-}
-
 int64_t number_after(std::string_view line, std::string_view name) {
   const size_t at = line.find(name);
   return at == std::string_view::npos ? 0 : std::stoll(std::string(line.substr(at + name.size(), 20)));
@@ -67,7 +52,7 @@ int64_t number_after(std::string_view line, std::string_view name) {
 // What a server holds and has not expired, under client keys that begin so.
 Usage held(const MemcachedProcess& server, const std::string& begin) {
   Usage usage;
-  const std::string list = dump(server);
+  const std::string list = server.dump();
   const int64_t now = std::time(nullptr);
   for (size_t at = 0, end = 0; (end = list.find('\n', at)) != std::string::npos; at = end + 1) {
     const std::string_view line = std::string_view(list).substr(at, end - at);

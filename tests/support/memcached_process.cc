@@ -70,11 +70,23 @@ std::string MemcachedProcess::text(const std::string& command, const std::string
   return connection.read_until(end);
 }
 
+std::string MemcachedProcess::dump() const {
+  std::string list;
+  const auto given = [&] {
+    Connection connection(address_);
+    connection.send("lru_crawler metadump hash\r\n");
+    list = connection.read_until("\r\n", 20s);  // lines of items end with \n alone
+    return !list.starts_with("BUSY");
+  };
+  if (!wait_until(given, 20s)) throw std::runtime_error("memcached gives no dump: " + list);
+  return list;
+}
+
 std::vector<std::string> MemcachedProcess::keys() const {
   std::vector<std::string> found;
-  const std::string dump = text("lru_crawler metadump hash");
-  for (size_t at = dump.find("key="); at != std::string::npos; at = dump.find("key=", at + 1)) {
-    found.push_back(decode_percent(std::string_view(dump).substr(at + 4, dump.find(' ', at) - at - 4)));
+  const std::string list = dump();
+  for (size_t at = list.find("key="); at != std::string::npos; at = list.find("key=", at + 1)) {
+    found.push_back(decode_percent(std::string_view(list).substr(at + 4, list.find(' ', at) - at - 4)));
   }
   return found;
 }

@@ -37,6 +37,9 @@ class MemcachedProcess {
 
   // Sends a text command on a connection of its own and returns the answer up to `end`.
   [[nodiscard]] std::string text(const std::string& command, const std::string& end = "END\r\n") const;
+  // Every item by the server's own list, a line each. mctenant may be reading one itself: then the server
+  // asks for patience, and gets it.
+  [[nodiscard]] std::string dump() const;
   // Every key stored, decoded.
   [[nodiscard]] std::vector<std::string> keys() const;
   // The value under a server's key.

@@ -182,11 +182,20 @@ class Mctenant(Server):
                 answer += more
             return answer
 
+    def dump(self, address):
+        """All items by the server's own list; mctenant may be reading one itself, then the server asks for patience."""
+        for _ in range(200):
+            dump = self.ask(address, b"lru_crawler metadump hash\r\n", b"\r\n").decode("ascii")
+            if not dump.startswith("BUSY"):
+                return dump
+            time.sleep(0.05)
+        raise RuntimeError(f"memcached at {address} gives no dump: {dump!r}")
+
     def server_keys(self, ending):
         """The keys on the memcached servers that end so: what a tenant's key became."""
         found = []
         for address in self.behind:
-            dump = self.ask(address, b"lru_crawler metadump hash\r\n", b"END\r\n").decode("ascii")
+            dump = self.dump(address)
             for key in re.findall(r"^key=(\S+)", dump, re.MULTILINE):
                 key = urllib.parse.unquote_to_bytes(key)
                 if key.endswith(ending):
