@@ -82,7 +82,7 @@ class ScriptedServer final : public upstream::Server {
   [[nodiscard]] uint64_t item_size_max() const override { return item_size_max_; }
   [[nodiscard]] uint16_t incarnation() const override { return incarnation_; }
   [[nodiscard]] uint8_t crawl() const override { return crawl_; }
-  [[nodiscard]] bool crawling() const override { return false; }
+  [[nodiscard]] bool crawling() const override { return crawling_; }
   void send(const protocol::Request& request, std::string_view server_key, upstream::Call& call) override {
     Sent sent{request, std::string(server_key), {}, &call};
     if (keep_contents_)
@@ -134,6 +134,7 @@ class ScriptedServer final : public upstream::Server {
   void set_item_size_max(uint64_t bytes) { item_size_max_ = bytes; }
   void set_incarnation(uint16_t number) { incarnation_ = number; }
   void set_crawl(uint8_t number) { crawl_ = number; }
+  void set_crawling(bool crawling) { crawling_ = crawling; }
   // Values are copied for the test to look at, unless it counts allocations.
   void keep_contents(bool keep) { keep_contents_ = keep; }
   // Holds on to what was sent, as a connection that can't write does.
@@ -230,6 +231,7 @@ class ScriptedServer final : public upstream::Server {
   uint64_t item_size_max_ = 2 * base::kMiB;
   uint16_t incarnation_ = 1;
   uint8_t crawl_ = 0;
+  bool crawling_ = false;
   uint64_t last_cas_ = 0;
   size_t requests_ = 0;
   std::deque<Sent> waiting_;
