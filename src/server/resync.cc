@@ -9,12 +9,6 @@
 namespace mctenant::server {
 namespace {
 
-// After a connection was lost, requests that it left in the server's buffers may still be carried out: a
-// crawl waits that out.
-constexpr auto kGrace = std::chrono::seconds(1);
-// Between a crawl's end and the next one's beginning, unless the server was started anew.
-constexpr auto kInterval = std::chrono::seconds(10);
-constexpr auto kRetry = std::chrono::seconds(5);
 // For the watch to begin before the first crawl.
 constexpr auto kWatchFirst = std::chrono::seconds(1);
 constexpr auto kProgress = std::chrono::seconds(5);
@@ -28,11 +22,12 @@ double seconds(base::Duration duration) { return std::chrono::duration<double>(d
 }  // namespace
 
 Resync::Resync(const Desk& desk, const upstream::PoolOptions& pool, upstream::ServerConnection& server,
-               upstream::ServerState& state)
+               upstream::ServerState& state, const ResyncOptions& options)
     : desk_(desk),
       pool_(pool),
       server_(server),
       state_(state),
+      options_(options),
       // Not make_unique: the handler is a private base.
       watch_(new upstream::EvictionWatch(desk.loop, desk.resolver, pool, server.address(), state, *this)) {
   watch_->start();
@@ -51,7 +46,7 @@ void Resync::look() {
   const uint64_t doubts = state_.doubts();
   if (doubts != std::exchange(seen_doubts_, doubts)) {
     const bool another = state_.incarnation() != crawled_incarnation_;
-    not_before_ = another ? now : std::max<base::TimePoint>(now + kGrace, last_end_ + kInterval);
+    not_before_ = another ? now : std::max(now + options_.grace, last_end_ + options_.interval);
   }
   if (!server_.ready()) {
     ready_since_ = now;
@@ -190,7 +185,7 @@ void Resync::end(bool done) {
   moments_.clear();
   if (!done) {
     figures_.failed.add();
-    not_before_ = last_end_ + kRetry;
+    not_before_ = last_end_ + options_.retry;
     return;
   }
   failing_ = false;

@@ -26,6 +26,16 @@ struct Desk {
   Janitor& janitor;
 };
 
+struct ResyncOptions {
+  // After a connection was lost, requests that it left in the server's buffers may still be carried out: a
+  // crawl waits that out.
+  base::Duration grace = std::chrono::seconds(1);
+  // Between a crawl's end and the next one's beginning, unless the server was started anew.
+  base::Duration interval = std::chrono::seconds(10);
+  // After a crawl that failed.
+  base::Duration retry = std::chrono::seconds(5);
+};
+
 // Keeps the ledgers in step with one server where replies can't: crawls it whenever its accounting is in
 // doubt (at the start, after a restart, after a connection was lost with requests on it, after an eviction
 // may have been missed), and follows what it evicts.
@@ -51,11 +61,13 @@ class Resync final : private upstream::Crawl::Handler, private upstream::Evictio
 
   // `server` is the bookkeeper's connection to it.
   Resync(const Desk& desk, const upstream::PoolOptions& pool, upstream::ServerConnection& server,
-         upstream::ServerState& state);
+         upstream::ServerState& state, const ResyncOptions& options = {});
   ~Resync();
 
   // Looks whether a crawl is due.
   void look();
+  // The accounting is in doubt.
+  [[nodiscard]] bool due() const { return state_.doubts() != settled_doubts_; }
   // Crawling or sweeping: removals must not be forgotten.
   [[nodiscard]] bool running() const { return crawl_ != nullptr || sweeping_; }
 
@@ -69,7 +81,6 @@ class Resync final : private upstream::Crawl::Handler, private upstream::Evictio
   void sweep();
   void ask(const session::Account& account);
   void end(bool done);
-  [[nodiscard]] bool due() const { return state_.doubts() != settled_doubts_; }
   [[nodiscard]] bool here(const KnownTenants::Found& found, std::string_view server_key) const;
   void merge(const KnownTenants::Found& found, const protocol::DumpedItem& item);
   void tell_progress();
@@ -84,6 +95,7 @@ class Resync final : private upstream::Crawl::Handler, private upstream::Evictio
   const upstream::PoolOptions& pool_;
   upstream::ServerConnection& server_;
   upstream::ServerState& state_;
+  const ResyncOptions options_;
   std::unique_ptr<upstream::EvictionWatch> watch_;
   std::unique_ptr<upstream::Crawl> crawl_;
   bool sweeping_ = false;
