@@ -1,81 +1,10 @@
 // What a tenant's quota means for its clients: what is evicted for a store and when, what is refused, what is
 // told of it; and what replies tell the ledger, whoever still waits for them.
 
-#include <gtest/gtest.h>
-
-#include <map>
-#include <set>
-#include <string>
-#include <vector>
-
-#include "support/session_harness.h"
+#include "unit/session/quota_fixture.h"
 
 namespace mctenant::session {
 namespace {
-
-using protocol::Command;
-using protocol::Status;
-using support::Packet;
-using support::ScriptedServer;
-using support::SessionHarness;
-namespace op = support::op;
-namespace status = support::status;
-
-// Keys have two characters, so that with this value an item takes 100 bytes as memcached counts them.
-constexpr size_t kItem = 100;
-constexpr size_t kOverhead = 48 + 8 + 1 + 2 + std::string_view("test.1.1:k0").size();
-std::string value_for(size_t item) { return std::string(item - kOverhead, 'v'); }
-std::string server_key(const std::string& key) { return "test.1.1:" + key; }
-
-class QuotaTest : public testing::Test {
- protected:
-  explicit QuotaTest(uint64_t memory = 10 * kItem, size_t servers = 1)
-      : h({.servers = servers, .memory = memory}) {}
-  void SetUp() override { ASSERT_EQ(h.sign_in(), status::kOk); }
-
-  // Stores items of two-character keys that begin so, of this size each.
-  void store(char begin, int count, size_t size = kItem) {
-    for (int i = 0; i < count; ++i) {
-      h.send(support::set(std::string(1, begin) + static_cast<char>('0' + i), value_for(size)));
-      h.answer_all();
-      ASSERT_EQ(h.take_status(), status::kOk);
-    }
-  }
-  // As a client sees it, and with no trace in the ledger.
-  [[nodiscard]] bool stored(const std::string& key, size_t server = 0) {
-    return h.server(server).items().contains(server_key(key));
-  }
-  // Nothing is claimed beside that many bytes.
-  void expect_claimed(uint64_t bytes) {
-    quota::Ledger& ledger = h.ledger();
-    const quota::KeyHash hash = ledger.hash("no such key");
-    const uint64_t rest = ledger.reserve(hash, "no such key", 1, ledger.quota() - bytes);
-    EXPECT_FALSE(ledger.over()) << "more than " << bytes;
-    const uint64_t one = ledger.reserve(hash, "no such key", 1, 1);
-    EXPECT_TRUE(ledger.over()) << "less than " << bytes;
-    ledger.release(rest + one);
-  }
-  [[nodiscard]] const std::deque<ScriptedServer::Sent>& waiting(size_t server = 0) {
-    return h.server(server).waiting();
-  }
-  [[nodiscard]] std::map<std::string, std::string> stats(const std::string& group = "") {
-    h.send(group.empty() ? support::simple(op::kStat) : support::keyed(op::kStat, group));
-    std::map<std::string, std::string> lines;
-    const auto replies = h.take_replies();
-    for (const Packet& packet : replies) {
-      EXPECT_EQ(packet.opcode, op::kStat);
-      EXPECT_EQ(packet.status, status::kOk);
-      if (packet.key.empty()) continue;
-      EXPECT_TRUE(lines.emplace(packet.key, packet.value).second) << packet.key;
-    }
-    EXPECT_FALSE(replies.empty());
-    EXPECT_EQ(replies.back().key + replies.back().value, "") << "an empty packet ends them";
-    EXPECT_EQ(replies.size(), lines.size() + 1);
-    return lines;
-  }
-
-  SessionHarness h;
-};
 
 // ---- What is evicted.
 
@@ -522,82 +451,6 @@ TEST_F(QuotaTest, AServerThatIsAwayIsNotAsked) {
   h.turn();
   EXPECT_EQ(h.take_status(), status::kTemporary);
   EXPECT_TRUE(waiting().empty());
-}
-
-// ---- Statistics.
-
-TEST_F(QuotaTest, StatsTellTheTenantsOwnMemoryToTheByte) {
-  auto lines = stats();
-  EXPECT_EQ(lines.at("limit_maxbytes"), "1000");
-  EXPECT_EQ(lines.at("bytes"), "0");
-  EXPECT_EQ(lines.at("curr_items"), "0");
-  store('a', 11);
-  lines = stats();
-  EXPECT_EQ(lines.at("bytes"), "1000");
-  EXPECT_EQ(lines.at("curr_items"), "10");
-  EXPECT_EQ(lines.at("total_items"), "11");
-  EXPECT_EQ(lines.at("evictions"), "1");
-  EXPECT_EQ(lines.at("server_evictions"), "0");
-  EXPECT_EQ(lines.at("curr_connections"), "1");
-  EXPECT_EQ(lines.at("max_connections"), "16000");
-  EXPECT_EQ(lines.at("time"), std::to_string(h.context().accounting->now()));
-  h.clock().advance(std::chrono::seconds(90));
-  EXPECT_EQ(stats().at("uptime"), "90");
-}
-
-TEST_F(QuotaTest, StatsSettingsAreTheTenantsOwn) {
-  auto lines = stats("settings");
-  EXPECT_EQ(lines.at("maxbytes"), "1000");
-  EXPECT_EQ(lines.at("maxconns"), "16000") << "of all";
-  EXPECT_EQ(lines.at("item_size_max"), "1048576");
-  EXPECT_EQ(lines.at("num_threads"), "1");
-  auto entries = h.context().directory().entries();
-  entries[0].plan.memory = 2000;
-  entries[0].plan.max_connections = 7;
-  h.set_directory(std::move(entries));
-  lines = stats("settings");
-  EXPECT_EQ(lines.at("maxbytes"), "2000");
-  EXPECT_EQ(lines.at("maxconns"), "7");
-}
-
-TEST_F(QuotaTest, StatsItemsAreOfOneClass) {
-  store('a', 12);
-  const auto lines = stats("items");
-  EXPECT_EQ(lines.at("items:1:number"), "10");
-  EXPECT_EQ(lines.at("items:1:mem_requested"), "1000");
-  EXPECT_EQ(lines.at("items:1:evicted"), "2");
-  EXPECT_EQ(lines.at("items:1:reclaimed"), "0");
-}
-
-TEST_F(QuotaTest, StatsResetForgetsCountsAndNotWhatIsThere) {
-  store('a', 12);
-  h.send(support::keyed(op::kStat, "reset").with_opaque(5));
-  const auto replies = h.take_replies();
-  ASSERT_EQ(replies.size(), 1U);
-  EXPECT_EQ(replies[0].status, status::kOk);
-  EXPECT_EQ(replies[0].opaque, 5U);
-  EXPECT_EQ(replies[0].key + replies[0].value, "");
-  auto lines = stats();
-  for (const char* name :
-       {"cmd_set", "total_items", "evictions", "total_connections", "auth_cmds", "bytes_read"})
-    EXPECT_LT(std::stoull(lines.at(name)), 200U) << name;
-  EXPECT_EQ(lines.at("cmd_set"), "0");
-  EXPECT_EQ(lines.at("evictions"), "0");
-  EXPECT_EQ(lines.at("total_items"), "0");
-  EXPECT_EQ(lines.at("bytes"), "1000");
-  EXPECT_EQ(lines.at("curr_items"), "10");
-  EXPECT_EQ(lines.at("curr_connections"), "1");
-  EXPECT_EQ(stats("items").at("items:1:evicted"), "0");
-  EXPECT_EQ(h.tenant().totals().evictions, 2U) << "the operator's stay";
-  store('b', 1);
-  EXPECT_EQ(stats().at("cmd_set"), "1");
-}
-
-TEST_F(QuotaTest, AnUnknownGroupOfStatsIsNotFound) {
-  for (const char* group : {"slabs", "sizes", "conns", "Items", "settings ", "detail on"}) {
-    h.send(support::keyed(op::kStat, group));
-    EXPECT_EQ(h.take_status(), status::kNotFound) << group;
-  }
 }
 
 }  // namespace
