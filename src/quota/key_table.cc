@@ -44,8 +44,9 @@ void KeyTable::add_segment() {
   if (bytes < kLarge) {
     segment = small_.emplace_back(std::make_unique<EntryRef[]>(buckets)).get();
   } else {
-    if (!large_.empty()) large_.back().merge();
     const bool huge = bytes >= kHugeAtOnce;
+    // The one before is full; smaller ones don't fill a huge page, and are left as they are.
+    if (huge && !large_.empty()) large_.back().merge();
     auto& pages =
         large_.emplace_back(std::max(bytes, Pages::kHuge), huge ? Pages::Kind::huge : Pages::Kind::small);
     segment = reinterpret_cast<EntryRef*>(pages.data());

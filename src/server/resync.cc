@@ -66,7 +66,9 @@ void Resync::begin() {
   figures_.removed.set(0);
   figures_.foreign.set(0);
   begun_ = told_ = desk_.loop.now();
-  crawl_.reset(new upstream::Crawl(desk_.loop, desk_.resolver, pool_, server_.address(), state_, *this));
+  upstream::Crawl::Handler& handler = *this;  // a private base, which make_unique would not see
+  crawl_ = std::make_unique<upstream::Crawl>(desk_.loop, desk_.resolver, pool_, server_.address(), state_,
+                                             handler);
   crawl_->start();
 }
 

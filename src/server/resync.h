@@ -62,7 +62,7 @@ class Resync final : private upstream::Crawl::Handler, private upstream::Evictio
   // `server` is the bookkeeper's connection to it.
   Resync(const Desk& desk, const upstream::PoolOptions& pool, upstream::ServerConnection& server,
          upstream::ServerState& state, const ResyncOptions& options = {});
-  ~Resync();
+  virtual ~Resync();
 
   // Looks whether a crawl is due.
   void look();
