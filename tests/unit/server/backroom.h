@@ -72,7 +72,7 @@ class Backroom {
   [[nodiscard]] quota::Ledger& ledger() { return *ledger_; }
   [[nodiscard]] tenant::Tenant& acme() { return acme_; }
   [[nodiscard]] Janitor& janitor() { return *janitor_; }
-  [[nodiscard]] const Resync& resync(size_t server) const { return *resyncs_[server]; }
+  [[nodiscard]] Resync& resync(size_t server) { return *resyncs_[server]; }
   [[nodiscard]] upstream::ServerState& state(size_t server) {
     return states_.at(options_.servers[server].address);
   }

@@ -158,6 +158,25 @@ TEST(Resync, DoubtIsSettledByAnotherCrawl) {
   EXPECT_EQ(room.ledger().usage().bytes, stat(server, "bytes"));
 }
 
+TEST(Resync, ADoubtWhileACrawlIsUnderWayIsSettledByTheNext) {
+  const MemcachedProcess server;
+  Backroom room({server.address()});
+  ASSERT_TRUE(room.settle());
+  const uint64_t done = room.resync(0).figures().done.get();
+  room.state(0).doubt();
+  ASSERT_TRUE(support::wait_until(
+      [&] {
+        return room.running().call([&] {
+          room.resync(0).look();
+          if (room.resync(0).running()) room.state(0).doubt();
+          return room.resync(0).running();
+        });
+      },
+      std::chrono::seconds(20)));
+  ASSERT_TRUE(room.settle());
+  EXPECT_EQ(room.resync(0).figures().done.get(), done + 2);
+}
+
 TEST(Resync, WithoutADoubtThereIsNoCrawl) {
   const MemcachedProcess server;
   Backroom room({server.address()});
