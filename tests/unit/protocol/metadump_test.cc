@@ -111,8 +111,7 @@ TEST(Metadump, ARealServersItemsAreRead) {
     ASSERT_EQ(connection.read_until("\r\n"), "HD\r\n");
   }
   std::map<std::string, DumpedItem> found;
-  const std::string dump =
-      memcached.text(std::string(kMetadumpRequest.substr(0, kMetadumpRequest.size() - 2)));
+  const std::string dump = memcached.dump();
   size_t at = 0;
   for (size_t end = dump.find('\n'); end != std::string::npos; end = dump.find('\n', at)) {
     KeyBuffer buffer;
