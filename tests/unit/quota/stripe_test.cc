@@ -443,6 +443,33 @@ TEST_F(StripeTest, ALaterProcessOfTheServerIsNewerWhateverItsCas) {
   EXPECT_EQ(known(), "none");
 }
 
+TEST_F(StripeTest, AStoreFromBeforeAnotherTouchedItToNothingIsUncertain) {
+  const uint32_t sent = stripe.clock();
+  store(5);
+  EXPECT_FALSE(apply(event(Kind::touched, 7, 100, kExpired, 2, sent)));
+  EXPECT_EQ(known(), "none");
+  EXPECT_TRUE(apply(event(Kind::stored, 7, 100, 0, 1, sent)));
+  EXPECT_EQ(known(), "7:100?");
+}
+
+TEST_F(StripeTest, ANumberThatIsLongerOnlyWithFlagsIsAskedForWhileTheyAreUnknown) {
+  store(7, 72);
+  EXPECT_TRUE(apply(event(Kind::counted, 8, 70)));  // 74 with flags
+  EXPECT_EQ(known(), "8:72?");
+  EXPECT_FALSE(apply(event(Kind::inspected, 8, 74, 0)));
+  EXPECT_EQ(known(), "8:74");
+}
+
+TEST_F(StripeTest, AServersNoneIsBelievedOfAnItemWhoseExpiryWasUncertain) {
+  store(7, 100);
+  const uint32_t sent = stripe.clock();
+  apply(event(Kind::touched, 7, 0, 0, 1, sent));
+  EXPECT_TRUE(apply(event(Kind::touched, 7, 0, kNow + 10, 2, sent)));
+  EXPECT_FALSE(apply(event(Kind::inspected, 7, 100, 0)));
+  EXPECT_TRUE(expire(kNow + 10));
+  EXPECT_EQ(known(), "7:100");
+}
+
 // ---- The clock.
 
 TEST(StripeClock, LaterIsByAge) {
