@@ -154,6 +154,9 @@ bool ClientSession::grow_by_ledger(Operation& operation) {
   known.cas = item.cas;
   known.flags = item.flags == ClientFlags::some ? 1 : 0;
   known.number = item.size - quota::item_bytes(key.server_key.view().size(), 0, known.flags);
+  // What is under way may have made it smaller, or taken it away. No condition guards a refusal, so that
+  // takes the server's word.
+  if (!fits(operation, known.number + operation.value.size, known.flags)) return false;
   operation.shard->counters.appends_by_ledger.add();
   on_probed(operation, known);
   return true;

@@ -183,10 +183,26 @@ TEST_F(Storing, AnAppendToWhatTheLedgerIsSureOfNeedsNoProbe) {
   EXPECT_EQ(h.tenant().totals().appends_by_ledger, 1U);
   // To the byte: 1000 with the key.
   h.send(support::append("k0", std::string(992, 'v')));
+  EXPECT_EQ(last().request.command, Command::probe);
+  h.answer_all();
   EXPECT_EQ(h.take_status(), status::kTooLarge);
   h.send(support::append("k0", std::string(991, 'v')));
   h.answer_all();
   EXPECT_EQ(h.take_status(), status::kOk);
+}
+
+// The ledger still has the large item: it hears of the small one, or of none, with the answer.
+TEST_F(Storing, AnAppendBehindWhatMakesRoomForItIsNotRefusedForWhatWas) {
+  h.send(support::set("k0", std::string(990, 'v')));
+  h.answer_all();
+  (void)h.take_replies();
+  h.send({support::set("k0", "small"), support::append("k0", std::string(100, 'w')),
+          support::keyed(op::kDelete, "k0"), support::append("k0", std::string(950, 'x'))});
+  h.answer_all();
+  const auto replies = h.take_replies();
+  ASSERT_EQ(replies.size(), 4U);
+  EXPECT_EQ(replies[1].status, status::kOk);
+  EXPECT_EQ(replies[3].status, status::kNotStored);
 }
 
 TEST_F(Storing, AnAppendProbesWhereTheLedgerWasWrong) {
