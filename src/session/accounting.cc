@@ -1,6 +1,7 @@
 #include "session/accounting.h"
 
 #include <cstring>
+#include <utility>
 
 #include "base/free_list.h"
 #include "quota/item_limit.h"
@@ -67,6 +68,15 @@ class Accounting::Eviction final : public upstream::Call {
     return false;
   }
 
+  [[nodiscard]] bool is(const TrackedKey& key) const {
+    return victim_.hash == key.hash && victim_.key() == key.tail();
+  }
+  // Nothing was sent: the victim stays.
+  void give_up() {
+    account_.ledger->put_back(victim_);
+    base::FreeList<Eviction>::drop(this);
+  }
+
   void send() {
     key_.sent = victim_.sent;
     accounting_.figures_.evictions.add();
@@ -129,22 +139,31 @@ void Accounting::probe(const TrackedKey& key) {
   if (key.server->ready()) base::FreeList<Probe>::make(*this, key)->send();
 }
 
-uint32_t Accounting::make_room(const Account& account, uint32_t most) {
+uint32_t Accounting::make_room(const Account& account, const TrackedKey& spared, uint32_t most) {
   uint32_t evicted = 0;
-  while (evicted < most && account.ledger->over() && evict(account)) ++evicted;
+  while (evicted < most && account.ledger->over() && evict(account, &spared)) ++evicted;
   return evicted;
 }
 
-bool Accounting::evict(const Account& account) {
+bool Accounting::evict(const Account& account, const TrackedKey* spared) {
   auto* eviction = base::FreeList<Eviction>::make(*this, account);
+  Eviction* kept = nullptr;  // counts as leaving until another is found, so that it is not chosen again
+  bool found = false;
   // Other servers' items may be deleted when the first one's can't.
   for (int attempt = 0; attempt < 4; ++attempt) {
     if (!eviction->choose()) continue;
-    eviction->send();
-    return true;
+    found = spared == nullptr || !eviction->is(*spared);
+    if (found) break;
+    if (kept != nullptr) kept->give_up();  // another observer has put it back
+    kept = std::exchange(eviction, base::FreeList<Eviction>::make(*this, account));
   }
-  base::FreeList<Eviction>::drop(eviction);
-  return false;
+  if (kept != nullptr) kept->give_up();
+  if (found) {
+    eviction->send();
+  } else {
+    base::FreeList<Eviction>::drop(eviction);
+  }
+  return found;
 }
 
 }  // namespace mctenant::session

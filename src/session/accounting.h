@@ -50,10 +50,11 @@ class Accounting {
   // Asks the server all about the key; its answer goes to the ledger.
   void probe(const TrackedKey& key);
 
-  // Evicts the account's coldest items while it is over its limit, `most` at a time. Returns how many.
-  uint32_t make_room(const Account& account, uint32_t most = kEvictionsAStore);
+  // Evicts the account's coldest items while it is over its limit, `most` at a time, but for the one that the
+  // room is for: a store may depend on it. Returns how many.
+  uint32_t make_room(const Account& account, const TrackedKey& spared, uint32_t most = kEvictionsAStore);
   // Evicts the coldest; false if there is none, or its server is away.
-  [[nodiscard]] bool evict(const Account& account);
+  [[nodiscard]] bool evict(const Account& account, const TrackedKey* spared = nullptr);
 
   [[nodiscard]] quota::Books& books() { return books_; }
   [[nodiscard]] quota::Observer observer() const { return observer_; }

@@ -100,12 +100,12 @@ bool ClientSession::fits(const Operation& operation, uint64_t value, uint32_t fl
          operation.key.ledger->admits(quota::item_bytes(server_key, value, flags));
 }
 
-// Room for `bytes` more: what is evicted for it leaves in the same pipelines, ahead of the store.
+// Room for an item of so many bytes: what is evicted for it leaves in the same pipelines, ahead of the store.
 void ClientSession::reserve(Operation& operation, uint64_t bytes) {
   quota::Ledger& ledger = *operation.key.ledger;
   operation.reserved =
       ledger.reserve(operation.key.hash, operation.key.tail(), operation.key.generation, bytes);
-  if (ledger.over()) context_.accounting->make_room(account_);
+  if (ledger.over()) context_.accounting->make_room(account_, operation.key);
 }
 
 void ClientSession::forward_store(Operation& operation, protocol::Request request) {
@@ -185,7 +185,8 @@ void ClientSession::on_probed(Operation& operation, const protocol::Reply& reply
     return finish_growing(operation, with_status(Status::temporary_failure));
   operation.step = Operation::Step::growing;
   operation.grown_from = reply.cas;
-  reserve(operation, operation.value.size);
+  reserve(operation, quota::item_bytes(operation.key.server_key.view().size(), operation.stored_value,
+                                       operation.stored_flags));
   protocol::Request store;
   store.command = operation.row->command;
   store.cas = reply.cas;

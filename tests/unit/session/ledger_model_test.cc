@@ -203,7 +203,7 @@ void World::request(Observer& observer) {
     asked->reserved =
         ledger_.reserve(asked->key.hash, asked->key.tail(), asked->key.generation,
                         quota::item_bytes(asked->key.server_key.view().size(), value.size(), request.flags));
-    if (ledger_.over()) observer.accounting.make_room(observer.account);
+    if (ledger_.over()) observer.accounting.make_room(observer.account, asked->key);
   }
   send(*asked, request);
 }
@@ -243,8 +243,9 @@ void World::store_growth(Observer& observer, const Growth& growth, uint64_t cas,
   asked->grown_from = cas;
   asked->stored_value = value + growth.value.size();
   asked->reserved =
-      ledger_.reserve(asked->key.hash, asked->key.tail(), asked->key.generation, growth.value.size());
-  if (ledger_.over()) observer.accounting.make_room(observer.account);
+      ledger_.reserve(asked->key.hash, asked->key.tail(), asked->key.generation,
+                      quota::item_bytes(asked->key.server_key.view().size(), asked->stored_value, flags));
+  if (ledger_.over()) observer.accounting.make_room(observer.account, asked->key);
   protocol::Request store;
   store.command = made.row->command;
   store.cas = cas;

@@ -68,6 +68,42 @@ TEST_F(QuotaTest, NeighboursAreNotEvictedForIt) {
   EXPECT_EQ(h.tenant(1).totals().evictions, 1U);
 }
 
+// What would be evicted for it is what it builds on: the store would fail, and the value be lost.
+TEST_F(QuotaTest, NoStoreIsMadeRoomForByTheItemThatItChanges) {
+  const auto grown = support::append("a0", std::string(kItem, 'w'));
+  const auto larger = support::set("a0", value_for(7 * kItem));
+  for (const Packet& packet :
+       {grown, grown.with_opcode(op::kPrepend), larger, larger.with_opcode(op::kReplace),
+        larger.with_opcode(op::kReplace).with_cas(1)}) {
+    SCOPED_TRACE(packet.describe());
+    h.ledger().begin_generation(h.tenant().generation() + 1);
+    h.tenant().set_generation(h.tenant().generation() + 1);
+    h.server(0).items().clear();
+    store('a', 1, 6 * kItem);  // the coldest, and most of what its stripe has
+    store('b', 4);
+    Packet sent = packet;
+    if (packet.cas != 0) sent.cas = h.server(0).items().begin()->second.cas;
+    h.send(sent);
+    h.answer_all();
+    EXPECT_EQ(h.take_status(), status::kOk);
+    EXPECT_EQ(h.ledger().usage().bytes, 10 * kItem);
+    EXPECT_EQ(h.ledger().usage().items, 4U);
+    EXPECT_EQ(h.server(0).items().size(), 4U);
+  }
+}
+
+TEST_F(QuotaTest, AnItemThatIsAloneMayGrowToAllOfIt) {
+  store('a', 1, 9 * kItem);
+  h.send(support::append("a0", std::string(kItem, 'w')));
+  h.answer_all();
+  EXPECT_EQ(h.take_status(), status::kOk);
+  h.send(support::set("a0", value_for(10 * kItem)));
+  ASSERT_EQ(waiting().size(), 1U);
+  h.answer_all();
+  EXPECT_EQ(h.take_status(), status::kOk);
+  EXPECT_EQ(h.ledger().usage().bytes, 10 * kItem);
+}
+
 class ColdestTest : public QuotaTest {
  protected:
   ColdestTest() : QuotaTest(64 * kItem) {}
