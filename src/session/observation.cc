@@ -71,8 +71,11 @@ Found of_store(const Operation& operation, const Reply& reply, int64_t now) {
       if (made.grown_from == 0) made.expiry = quota::expiry_time(operation.expiry, now);
       return made;
     }
-    case Status::not_found:
     case Status::not_stored:
+      // Of what it was to grow: gone, or still there on a server that had no memory for more.
+      if (operation.grown_from != 0) return std::nullopt;
+      return event(Kind::missed);
+    case Status::not_found:
       return event(Kind::missed);
     case Status::too_large:
     case Status::out_of_memory:

@@ -242,6 +242,17 @@ TEST_F(Observation, OfAGrowthNamesTheVersionThatItGrewFromWhoseExpiryStays) {
   }
 }
 
+// It may have gone, or be there as before on a server without memory for more: that must be asked.
+TEST_F(Observation, OfAGrowthThatWasNotStoredIsNothing) {
+  for (const Command command : {Command::append, Command::prepend}) {
+    expect_kinds({.command = command, .step = Step::growing, .value = 15, .grown_from = 9},
+                 {{Status::ok, Kind::stored},
+                  {Status::not_found, Kind::missed},
+                  {Status::too_large, Kind::removed},
+                  {Status::out_of_memory, Kind::removed}});
+  }
+}
+
 TEST_F(Observation, OfARemovalOnConditionNamesTheVersion) {
   const auto unconditional = told({.command = Command::remove}, with(Status::ok));
   EXPECT_EQ(unconditional->kind, Kind::removed);

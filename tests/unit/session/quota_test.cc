@@ -336,11 +336,23 @@ TEST_F(QuotaTest, AnAppendReservesWhatItAdds) {
   store('a', 1, 5 * kItem);
   h.send(support::append("a0", std::string(kItem, 'w')));
   expect_claimed(6 * kItem);
-  h.reply(0, Status::not_stored);
+  h.reply(0, Status::temporary_failure);
   h.answer_all();
-  (void)h.take_replies();
-  EXPECT_EQ(h.ledger().usage().items, 0U) << "the server says that it is not there";
-  expect_claimed(0);
+  expect_claimed(5 * kItem);
+}
+
+TEST_F(QuotaTest, AnItemThatCouldNotGrowIsAskedFor) {
+  for (const bool gone : {false, true}) {
+    store('a', 1, 5 * kItem);
+    h.send(support::append("a0", std::string(kItem, 'w')));
+    if (gone) h.server(0).items().clear();  // else the server had no memory for more
+    h.reply(0, Status::not_stored);
+    EXPECT_EQ(h.take_status(), status::kNotStored);
+    ASSERT_EQ(waiting().size(), 1U);
+    EXPECT_EQ(waiting()[0].request.command, Command::probe);
+    h.answer_all();
+    expect_claimed(gone ? 0 : 5 * kItem);
+  }
 }
 
 TEST_F(QuotaTest, AnAppendTriedAgainReservesOnce) {
