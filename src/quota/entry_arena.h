@@ -11,9 +11,9 @@
 namespace mctenant::quota {
 
 // The memory of a stripe's entries: chunks of 2 MiB, cut into entries of a multiple of 8 bytes, with one
-// free list a size. Of a chunk only the pages that are used are held; from the 17th on it is a huge page
-// at once, before that when it is full. An
-// entry never moves. Memory goes back when the arena does. Not thread-safe.
+// free list a size. Of a chunk only the pages that are used are held; from the 17th on it is a huge page at
+// once, before that when it is full. An entry never moves. Memory goes back when the arena does. Not
+// thread-safe.
 class EntryArena {
  public:
   // A new entry with that key (1 to 250 bytes), all else zero. Null when 16 GiB are used up.

@@ -53,7 +53,7 @@ class Accounting {
   // Evicts the account's coldest items while it is over its limit, `most` at a time, but for the one that the
   // room is for: a store may depend on it. Returns how many.
   uint32_t make_room(const Account& account, const TrackedKey& spared, uint32_t most = kEvictionsAStore);
-  // Evicts the coldest; false if there is none, or its server is away.
+  // Evicts the coldest but `spared`; false if there is none, or its server is away.
   [[nodiscard]] bool evict(const Account& account, const TrackedKey* spared = nullptr);
 
   [[nodiscard]] quota::Books& books() { return books_; }
