@@ -28,6 +28,8 @@ bool read_flags(std::string_view line, Reply& reply) {
         break;
       case 't':
         if (!read_number(number, reply.expiry)) return false;
+        // Less than "none" is a clock that was set meanwhile: the item's time has come.
+        if (reply.expiry < -1) reply.expiry = 0;
         break;
       default:
         break;  // a flag that a newer server adds

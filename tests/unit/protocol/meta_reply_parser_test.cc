@@ -35,6 +35,7 @@ const std::vector<Sample>& samples() {
       {Command::get, "SERVER_ERROR out of memory writing get response\r\n", Status::out_of_memory},
       {Command::get_and_touch, "VA 4 f5 c2\r\nabcd\r\n", Status::ok, 2, 5, 0, "abcd"},
       {Command::get_and_touch, "VA 4 f5 c2 t100\r\nabcd\r\n", Status::ok, 2, 5, 0, "abcd", 100},
+      {Command::get_and_touch, "VA 4 f5 c2 t-6\r\nabcd\r\n", Status::ok, 2, 5, 0, "abcd", 0},
       {Command::get_and_touch, "EN\r\n", Status::not_found},
       {Command::touch, "HD c7\r\n", Status::ok, 7},
       {Command::touch, "HD\r\n", Status::ok},
