@@ -24,6 +24,13 @@ class EntryArena {
     return *reinterpret_cast<Entry*>(chunks_[ref / kUnits].data() + size_t{ref % kUnits} * kUnit);
   }
 
+  // Brings the entry, and a key of the usual length, into the cache.
+  void prefetch(EntryRef ref) const {
+    const auto* begin = reinterpret_cast<const std::byte*>(&(*this)[ref]);
+    __builtin_prefetch(begin);
+    __builtin_prefetch(begin + 64);
+  }
+
   // Bytes held.
   [[nodiscard]] size_t memory() const {
     return chunks_.size() * kChunk - size_t{kUnits - used_} * kUnit + chunks_.capacity() * sizeof(Pages);

@@ -23,8 +23,22 @@ EntryRef KeyTable::find(const EntryArena& arena, KeyHash hash, std::string_view 
   return 0;
 }
 
+// What it reads may not fit together; then it asks for some other memory, or for none that exists: no harm.
+void KeyTable::prefetch_bucket(KeyHash hash) const {
+  const uint32_t index = place(hash);
+  const uint32_t segment = segment_of(index);
+  const auto begin = reinterpret_cast<uintptr_t>(segments_[segment].get());
+  __builtin_prefetch(reinterpret_cast<const void*>(begin + (index - begin_of(segment)) * sizeof(EntryRef)));
+}
+
+void KeyTable::prefetch_entry(const EntryArena& arena, KeyHash hash) const {
+  if (buckets_ == 0) return;
+  const EntryRef ref = bucket(place(hash));
+  if (ref != 0) arena.prefetch(ref);
+}
+
 void KeyTable::insert(EntryArena& arena, KeyHash hash, EntryRef ref) {
-  for (int i = 0; i < 2 && size_ * 5 >= buckets_ * size_t{4}; ++i) grow(arena);
+  for (int i = 0; i < 2 && size_ * 5 >= buckets_ * size_t{3}; ++i) grow(arena);
   EntryRef& head = *place_of(place(hash));
   arena[ref].chain = std::exchange(head, ref);
   ++size_;
@@ -39,7 +53,7 @@ void KeyTable::erase(EntryArena& arena, KeyHash hash, EntryRef ref) {
 
 void KeyTable::add_segment() {
   const uint32_t buckets = std::max(room_, kFirst);
-  EntryRef*& segment = segments_[static_cast<size_t>(std::bit_width(room_ >> kFirstBits))];
+  EntryRef* segment = nullptr;
   const size_t bytes = buckets * sizeof(EntryRef);
   if (bytes < kLarge) {
     segment = small_.emplace_back(std::make_unique<EntryRef[]>(buckets)).get();
@@ -51,19 +65,21 @@ void KeyTable::add_segment() {
         large_.emplace_back(std::max(bytes, Pages::kHuge), huge ? Pages::Kind::huge : Pages::Kind::small);
     segment = reinterpret_cast<EntryRef*>(pages.data());
   }
+  segments_[segment_of(room_)] = segment;
   room_ += buckets;
 }
 
 size_t KeyTable::memory() const {
   // Of a large segment, what lies behind the last bucket is not held.
-  return (large_.empty() ? room_ : buckets_) * sizeof(EntryRef);
+  return (large_.empty() ? room_ : buckets_.get()) * sizeof(EntryRef);
 }
 
 // One more bucket, which takes its share of the one that it was split from.
 void KeyTable::grow(EntryArena& arena) {
   if (buckets_ == room_) add_segment();
   if (buckets_ == 2 * round_) round_ = buckets_;
-  const uint32_t added = buckets_++;
+  const uint32_t added = buckets_;
+  buckets_ = added + 1;
   if (added == 0) return;
   EntryRef* from = place_of(added - round_);
   EntryRef* to = place_of(added);

@@ -45,6 +45,9 @@ class Ledger {
   };
   [[nodiscard]] Moment moment() const;
 
+  // Hints, for the caches: the key is being asked about; its answer is next but for some.
+  void expect(KeyHash hash) const { stripe(hash).expect(hash); }
+  void expect_now(KeyHash hash) const { stripe(hash).expect_now(hash); }
   // Takes what a server told. True: it contradicts what others told, or leaves something open; ask the server
   // (`me`) and tell the answer as an event of its own.
   [[nodiscard]] bool apply(const Event& event);

@@ -53,6 +53,13 @@ void Removals::add(KeyHash hash, uint32_t clock, uint8_t observer) {
   slot.observer = observer;
 }
 
+void Removals::prefetch(KeyHash hash) const {
+  for (const Half* half : {&young_, &old_}) {
+    if (half->used == 0) continue;
+    __builtin_prefetch(&half->slots[spread(mark(hash)) & (half->slots.size() - 1)]);
+  }
+}
+
 const Removals::Removal* Removals::find(KeyHash hash) const {
   const Removal* found = young_.find(mark(hash));
   return found != nullptr ? found : old_.find(mark(hash));

@@ -31,6 +31,8 @@ class Removals {
   void add(KeyHash hash, uint32_t clock, uint8_t observer);
   // The latest removal of that key, or null.
   [[nodiscard]] const Removal* find(KeyHash hash) const;
+  // Brings into the cache where that key would be.
+  void prefetch(KeyHash hash) const;
   // What was added before the last turn is forgotten.
   void turn();
 

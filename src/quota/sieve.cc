@@ -30,6 +30,8 @@ EntryRef Sieve::take(EntryArena& arena) {
   }
   hand_ = ref;
   erase(arena, ref);
+  // The next to be looked at was asked for the last time; now the one behind it.
+  if (hand_ != 0 && arena[hand_].newer != 0) arena.prefetch(arena[hand_].newer);
   return ref;
 }
 

@@ -47,7 +47,13 @@ class Stripe::Claim {
 };
 
 Stripe::Stripe(uint64_t seed, KeyTable::Rehash rehash, uint32_t now)
-    : seed_(seed), rehash_(rehash), items_(std::make_unique<Items>(seed, rehash, now)) {}
+    : seed_(seed), rehash_(rehash), items_(seed, rehash, now) {}
+
+void Stripe::expect_now(KeyHash hash) const {
+  const Lock lock(mutex_);
+  items_.table.prefetch_entry(items_.arena, hash);
+  removals_.prefetch(hash);
+}
 
 Stripe::Change Stripe::apply(const Event& event) {
   Change change;
@@ -67,15 +73,15 @@ bool Stripe::take(const Event& event) {
     leftovers_.store(true, std::memory_order_relaxed);
     return false;
   }
-  const EntryRef ref = items_->table.find(items_->arena, event.hash, event.key);
+  const EntryRef ref = items_.table.find(items_.arena, event.hash, event.key);
   return says_there(event.kind) ? there(event, ref) : gone(event, ref);
 }
 
 bool Stripe::there(const Event& event, EntryRef ref) {
   if (ref == 0) return appear(event);
-  const int order = compare(event, items_->arena[ref]);
-  if (order < 0) return outdated(event, items_->arena[ref]);
-  items_->arena[ref].crawl = event.crawl;
+  const int order = compare(event, items_.arena[ref]);
+  if (order < 0) return outdated(event, items_.arena[ref]);
+  items_.arena[ref].crawl = event.crawl;
   return order == 0 ? confirm(event, ref) : supersede(event, ref);
 }
 
@@ -122,11 +128,11 @@ bool Stripe::appear(const Event& event) {
     removals_.add(event.hash, tick(), event.observer);
     return false;
   }
-  const EntryRef ref = items_->arena.make(event.key);
+  const EntryRef ref = items_.arena.make(event.key);
   if (ref == 0) return false;
-  items_->table.insert(items_->arena, event.hash, ref);
-  items_->sieve.insert(items_->arena, ref);
-  Entry& entry = items_->arena[ref];
+  items_.table.insert(items_.arena, event.hash, ref);
+  items_.sieve.insert(items_.arena, ref);
+  Entry& entry = items_.arena[ref];
   entry.expiry = kUnknownExpiry;
   entry.crawl = event.crawl;
   learn(event, entry);
@@ -140,7 +146,7 @@ bool Stripe::appear(const Event& event) {
 
 // The same version as is known.
 bool Stripe::confirm(const Event& event, EntryRef ref) {
-  Entry& entry = items_->arena[ref];
+  Entry& entry = items_.arena[ref];
   if (event.size != 0 && event.kind != Kind::counted) correct_size(event, entry);
   read_flags(event, entry);
   switch (event.kind) {
@@ -184,7 +190,7 @@ void Stripe::settle(Entry& entry) {
 }
 
 bool Stripe::confirm_inspected(const Event& event, EntryRef ref) {
-  Entry& entry = items_->arena[ref];
+  Entry& entry = items_.arena[ref];
   if (overlaps(entry, event) || contested(event)) {
     return entry.is(Entry::uncertain) || entry.expiry == kUnknownExpiry;
   }
@@ -194,7 +200,7 @@ bool Stripe::confirm_inspected(const Event& event, EntryRef ref) {
 }
 
 void Stripe::confirm_listed(const Event& event, EntryRef ref) {
-  Entry& entry = items_->arena[ref];
+  Entry& entry = items_.arena[ref];
   // Learned since the crawl began: that is at least as new as the line.
   const bool newer = later(entry.learned, event.sent, clock());
   if (newer && entry.expiry != kUnknownExpiry) return;
@@ -204,7 +210,7 @@ void Stripe::confirm_listed(const Event& event, EntryRef ref) {
 
 // A newer version than is known.
 bool Stripe::supersede(const Event& event, EntryRef ref) {
-  Entry& entry = items_->arena[ref];
+  Entry& entry = items_.arena[ref];
   const bool expiry_stays =
       event.grown_from != 0 && event.grown_from == entry.cas && event.source == entry.source;
   const bool derived = event.kind == Kind::counted || expiry_stays;
@@ -245,7 +251,7 @@ bool Stripe::gone(const Event& event, EntryRef ref) {
     if (event.kind != Kind::missed) removals_.add(event.hash, tick(), event.observer);
     return false;
   }
-  Entry& entry = items_->arena[ref];
+  Entry& entry = items_.arena[ref];
   if (event.source < entry.source) return false;  // a process that has ended since
   const bool conditional = event.kind == Kind::removed_version;
   const bool unclear = !conditional && overlaps(entry, event);
@@ -266,28 +272,28 @@ void Stripe::learn(const Event& event, Entry& entry) {
 }
 
 void Stripe::set_size(Entry& entry, uint32_t size) {
-  items_->bytes += size;
-  items_->bytes -= entry.size;
+  items_.bytes += size;
+  items_.bytes -= entry.size;
   if (entry.is(Entry::leaving)) {
-    items_->leaving += size;
-    items_->leaving -= entry.size;
+    items_.leaving += size;
+    items_.leaving -= entry.size;
   }
   entry.size = size;
 }
 
-bool Stripe::has_passed(uint32_t expiry) const { return is_time(expiry) && expiry <= items_->wheel.now(); }
+bool Stripe::has_passed(uint32_t expiry) const { return is_time(expiry) && expiry <= items_.wheel.now(); }
 
 bool Stripe::set_expiry(const Event& event, EntryRef ref) {
-  Entry& entry = items_->arena[ref];
+  Entry& entry = items_.arena[ref];
   if (entry.expiry == event.expiry) return true;
   if (has_passed(event.expiry)) {
     erase(ref);
     removals_.add(event.hash, tick(), event.observer);
     return false;
   }
-  if (is_time(entry.expiry)) items_->wheel.erase(items_->arena, ref);
+  if (is_time(entry.expiry)) items_.wheel.erase(items_.arena, ref);
   entry.expiry = event.expiry;
-  if (is_time(entry.expiry)) items_->wheel.insert(items_->arena, ref);
+  if (is_time(entry.expiry)) items_.wheel.insert(items_.arena, ref);
   return true;
 }
 
@@ -298,34 +304,34 @@ void Stripe::read_flags(const Event& event, Entry& entry) {
 }
 
 void Stripe::stay(EntryRef ref) {
-  Entry& entry = items_->arena[ref];
+  Entry& entry = items_.arena[ref];
   if (!entry.is(Entry::leaving)) return;
-  items_->leaving -= entry.size;
-  --items_->leaving_items;
+  items_.leaving -= entry.size;
+  --items_.leaving_items;
   entry.set(Entry::leaving, false);
-  items_->sieve.insert(items_->arena, ref);
+  items_.sieve.insert(items_.arena, ref);
 }
 
 void Stripe::erase(EntryRef ref) {
-  Entry& entry = items_->arena[ref];
-  if (entry.is(Entry::ranked)) items_->sieve.erase(items_->arena, ref);
-  if (is_time(entry.expiry)) items_->wheel.erase(items_->arena, ref);
+  Entry& entry = items_.arena[ref];
+  if (entry.is(Entry::ranked)) items_.sieve.erase(items_.arena, ref);
+  if (is_time(entry.expiry)) items_.wheel.erase(items_.arena, ref);
   if (entry.is(Entry::leaving)) {
-    items_->leaving -= entry.size;
-    --items_->leaving_items;
+    items_.leaving -= entry.size;
+    --items_.leaving_items;
   }
-  items_->bytes -= entry.size;
-  items_->table.erase(items_->arena, items_->table.hash(entry.key()), ref);
-  items_->arena.drop(ref);
+  items_.bytes -= entry.size;
+  items_.table.erase(items_.arena, items_.table.hash(entry.key()), ref);
+  items_.arena.drop(ref);
 }
 
 bool Stripe::look_up(KeyHash hash, std::string_view key, tenant::Generation generation,
                      KnownItem& item) const {
   const Lock lock(mutex_);
   if (generation != generation_) return false;
-  const EntryRef ref = items_->table.find(items_->arena, hash, key);
+  const EntryRef ref = items_.table.find(items_.arena, hash, key);
   if (ref == 0) return false;
-  const Entry& entry = items_->arena[ref];
+  const Entry& entry = items_.arena[ref];
   const bool asked = entry.is(Entry::uncertain);
   const bool certain = !asked && !entry.is(Entry::counted);
   item = {entry.cas, entry.size, entry.source, certain, asked, ClientFlags::unknown};
@@ -338,14 +344,14 @@ bool Stripe::look_up(KeyHash hash, std::string_view key, tenant::Generation gene
 bool Stripe::take_coldest(Victim& victim, Change& change) {
   const Lock lock(mutex_);
   const Claim claim(*this, change);
-  const EntryRef ref = items_->sieve.take(items_->arena);
+  const EntryRef ref = items_.sieve.take(items_.arena);
   if (ref == 0) return false;
-  Entry& entry = items_->arena[ref];
+  Entry& entry = items_.arena[ref];
   entry.set(Entry::leaving, true);
-  items_->leaving += entry.size;
-  ++items_->leaving_items;
+  items_.leaving += entry.size;
+  ++items_.leaving_items;
   victim.generation = generation_;
-  victim.hash = items_->table.hash(entry.key());
+  victim.hash = items_.table.hash(entry.key());
   victim.cas = entry.cas;
   victim.size = entry.size;
   victim.sent = clock();
@@ -360,7 +366,7 @@ Stripe::Change Stripe::put_back(const Victim& victim) {
     const Lock lock(mutex_);
     const Claim claim(*this, change);
     if (victim.generation == generation_) {
-      const EntryRef ref = items_->table.find(items_->arena, victim.hash, victim.key());
+      const EntryRef ref = items_.table.find(items_.arena, victim.hash, victim.key());
       if (ref != 0) stay(ref);
     }
   }
@@ -371,14 +377,14 @@ bool Stripe::expire(uint32_t now, uint32_t steps, Change& change) {
   const Lock lock(mutex_);
   const Claim claim(*this, change);
   EntryRef due = 0;
-  while ((due = items_->wheel.advance(items_->arena, now, steps)) != 0) {
-    Entry& entry = items_->arena[due];
+  while ((due = items_.wheel.advance(items_.arena, now, steps)) != 0) {
+    Entry& entry = items_.arena[due];
     entry.expiry = 0;  // out of the wheel
-    removals_.add(items_->table.hash(entry.key()), tick(), kSeveral);
+    removals_.add(items_.table.hash(entry.key()), tick(), kSeveral);
     erase(due);
     ++change.expired;
   }
-  return items_->wheel.now() >= now;
+  return items_.wheel.now() >= now;
 }
 
 void Stripe::forget_removals() {
@@ -397,9 +403,10 @@ Stripe::Change Stripe::begin_generation(tenant::Generation generation) {
 }
 
 void Stripe::retire(tenant::Generation generation) {
-  const uint32_t now = items_->wheel.now();
-  if (items_->table.size() > 0) {
-    retired_.push_back({generation_, std::exchange(items_, std::make_unique<Items>(seed_, rehash_, now))});
+  const uint32_t now = items_.wheel.now();
+  if (items_.table.size() > 0) {
+    retired_.push_back({generation_, std::make_unique<Items>(std::move(items_))});
+    items_ = Items(seed_, rehash_, now);
     leftovers_.store(true, std::memory_order_relaxed);
   }
   generation_ = generation;
@@ -420,11 +427,11 @@ bool Stripe::sweep(const std::vector<uint16_t>& sources, uint16_t source, uint8_
                    std::vector<OpenQuestion>& open, Change& change) {
   const Lock lock(mutex_);
   const Claim claim(*this, change);
-  const uint32_t end = std::min(items_->table.buckets(), bucket + kBucketsASweep);
+  const uint32_t end = std::min(items_.table.buckets(), bucket + kBucketsASweep);
   for (; bucket < end; ++bucket) {
     EntryRef next = 0;
-    for (EntryRef ref = items_->table.bucket(bucket); ref != 0; ref = next) {
-      const Entry& entry = items_->arena[ref];
+    for (EntryRef ref = items_.table.bucket(bucket); ref != 0; ref = next) {
+      const Entry& entry = items_.arena[ref];
       next = entry.chain;
       if (std::find(sources.begin(), sources.end(), entry.source) == sources.end()) continue;
       if (entry.source != source || entry.crawl != crawl) {
@@ -434,13 +441,13 @@ bool Stripe::sweep(const std::vector<uint16_t>& sources, uint16_t source, uint8_
       }
     }
   }
-  return bucket < items_->table.buckets();
+  return bucket < items_.table.buckets();
 }
 
 Stripe::Usage Stripe::usage() const {
   const Lock lock(mutex_);
-  return {items_->bytes - items_->leaving, items_->table.size() - items_->leaving_items,
-          items_->memory() + removals_.memory()};
+  return {items_.bytes - items_.leaving, items_.table.size() - items_.leaving_items,
+          items_.memory() + removals_.memory()};
 }
 
 }  // namespace mctenant::quota

@@ -100,6 +100,10 @@ class Stripe {
   // Rises with whatever is learned. To be read before a question is sent.
   [[nodiscard]] uint32_t clock() const { return clock_.load(std::memory_order_relaxed); }
 
+  // Hints: an event about the key will come, and will come at once. Both hide a walk through memory.
+  void expect(KeyHash hash) const { items_.table.prefetch_bucket(hash); }
+  void expect_now(KeyHash hash) const;
+
   [[nodiscard]] Change apply(const Event& event);
   // False if the key is not known.
   [[nodiscard]] bool look_up(KeyHash hash, std::string_view key, tenant::Generation generation,
@@ -171,7 +175,7 @@ class Stripe {
   [[nodiscard]] bool overlaps(const Entry& entry, const Event& event) const;
   [[nodiscard]] bool contested(const Event& event) const;
   [[nodiscard]] bool removed_since(const Event& event) const;
-  [[nodiscard]] int64_t claimed() const { return static_cast<int64_t>(items_->bytes - items_->leaving); }
+  [[nodiscard]] int64_t claimed() const { return static_cast<int64_t>(items_.bytes - items_.leaving); }
   void retire(tenant::Generation generation);
   uint32_t tick() {
     const uint32_t next = clock_.load(std::memory_order_relaxed) + 1;
@@ -185,7 +189,7 @@ class Stripe {
   std::atomic<uint32_t> clock_{1};
   std::atomic<uint64_t> approximate_{0};
   tenant::Generation generation_ = 0;
-  std::unique_ptr<Items> items_;
+  Items items_;
   Removals removals_;
   std::vector<Retired> retired_;
   std::vector<Stray> strays_;

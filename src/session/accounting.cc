@@ -79,6 +79,7 @@ class Accounting::Eviction final : public upstream::Call {
 
   void send() {
     key_.sent = victim_.sent;
+    key_.ledger->expect(key_.hash);
     accounting_.figures_.evictions.add();
     protocol::Request removal;
     removal.command = Command::remove;
@@ -86,6 +87,7 @@ class Accounting::Eviction final : public upstream::Call {
     key_.server->send(removal, key_.server_key.view(), *this);
   }
 
+  void on_reply_near() override { key_.ledger->expect_now(key_.hash); }
   void on_reply(const protocol::Reply& reply) override {
     quota::Event event;
     event.cas = victim_.cas;
@@ -93,8 +95,8 @@ class Accounting::Eviction final : public upstream::Call {
       case Status::ok:
         account_.shard->counters.evictions.add();
         event.kind = Kind::removed_version;
-        accounting_.tell(key_, event);
-        break;
+        accounting_.tell(key_, event);  // gone, or stored anew: no victim any more
+        return base::FreeList<Eviction>::drop(this);
       case Status::not_found:
         event.kind = Kind::removed;
         accounting_.tell(key_, event);

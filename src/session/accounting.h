@@ -43,7 +43,10 @@ class Accounting {
   void track(const Account& account, tenant::Generation generation, std::string_view server_key,
              size_t prefix_size, TrackedKey& key) const;
   // A question about the key is about to be sent.
-  void ask(TrackedKey& key) const { key.sent = key.ledger->clock(key.hash); }
+  void ask(TrackedKey& key) const {
+    key.sent = key.ledger->clock(key.hash);
+    key.ledger->expect(key.hash);
+  }
   // What the server answered; the event's first half (kind, cas, size, …) is given. Asks again where that
   // left something open.
   void tell(const TrackedKey& key, quota::Event event);

@@ -49,6 +49,7 @@ class Operation final : public upstream::Call {
         expiry(request.request.expiry),
         stored_flags(request.request.flags) {}
 
+  void on_reply_near() override { key.ledger->expect_now(key.hash); }
   void on_reply(const protocol::Reply& reply) override;
 
   // For the commands whose reply has the client's key: kept only if it is not the end of the server's.

@@ -17,12 +17,24 @@ class CallQueue {
     call.next_ = nullptr;
     (tail_ == nullptr ? head_ : tail_->next_) = &call;
     tail_ = &call;
+    if (untold_ == nullptr) untold_ = &call;
   }
   Call& pop() {
     Call& call = *head_;
     head_ = call.next_;
     if (head_ == nullptr) tail_ = nullptr;
+    if (told_ > 0) {
+      --told_;
+    } else {
+      untold_ = head_;
+    }
     return call;
+  }
+
+  // Replies are being read: the first calls hear that theirs are near, each once. Some ahead, since they
+  // fetch from memory what takes as long as handling that many replies.
+  void tell_first() {
+    for (; told_ < kAhead && untold_ != nullptr; untold_ = untold_->next_, ++told_) untold_->on_reply_near();
   }
 
   // What the first call asked, and when.
@@ -30,8 +42,12 @@ class CallQueue {
   [[nodiscard]] base::TimePoint front_sent() const { return head_->sent_; }
 
  private:
+  static constexpr int kAhead = 4;
+
   Call* head_ = nullptr;
   Call* tail_ = nullptr;
+  Call* untold_ = nullptr;  // the first that has not heard; told_ are before it
+  int told_ = 0;
 };
 
 }  // namespace mctenant::upstream

@@ -13,6 +13,9 @@ namespace mctenant::upstream {
 class Call {
  public:
   virtual ~Call() = default;
+  // The reply is likely to come soon, behind some others: a hint to fetch what it will need from memory. May
+  // be left out, and changes nothing.
+  virtual void on_reply_near() {}
   // The reply's value is valid during the call (protocol::Slice). temporary_failure if the server went away,
   // was silent for too long or never got the request.
   virtual void on_reply(const protocol::Reply& reply) = 0;

@@ -137,6 +137,7 @@ void ServerConnection::take_replies(base::InputBuffer& in) {
     if (found.outcome == Outcome::broken) return stream_->abort("it sends what is no answer to the question");
     auto& value = found.reply.value;
     if (value.size >= kShareFrom) value = in.share({value.data, value.size});
+    calls_.tell_first();
     figures_.in_flight.subtract();
     calls_.pop().on_reply(found.reply);
     value = {};  // lets go of the block before the buffer decides whether it is its own again

@@ -1,6 +1,6 @@
-// What the ledger costs: a hit, a store over a known item, a store of a new one that evicts another; at one
-// and at five million items with keys of 32 bytes, at random. Counters: bytes an item takes beside its key,
-// as the process grew, and as the ledger tells.
+// What the ledger costs an operation: a hit, a store over a known item, the mean of a store of a new one and
+// the eviction of another for it; at one and at five million items with keys of 32 bytes, at random.
+// Counters: bytes an item takes beside its key, as the process grew, and as the ledger tells.
 //
 //   ledger_bench --benchmark_repetitions=5 --benchmark_report_aggregates_only=true
 
@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -21,6 +22,9 @@ namespace {
 
 constexpr size_t kKeySize = 32;
 constexpr uint32_t kItemSize = 200;
+// As in a worker: what one turn brings, and how far ahead of its answer a key is looked for.
+constexpr size_t kTurn = 16;
+constexpr size_t kAhead = 4;
 
 uint64_t resident_bytes() {
   long total = 0;
@@ -41,6 +45,7 @@ uint64_t mixed(uint64_t n) {
 // A key of 32 bytes, as long as this lives.
 class Key {
  public:
+  Key() = default;
   explicit Key(uint64_t number) {
     constexpr char kDigits[] = "0123456789abcdef";
     std::memcpy(bytes_, "user:session:___", 16);
@@ -71,21 +76,30 @@ class Filled {
   }
 
   [[nodiscard]] Ledger& ledger() { return ledger_; }
-  void hit(uint64_t number) { tell(Event::Kind::hit, number, 1); }
-  void store(uint64_t number) { tell(Event::Kind::stored, number, ++cas_); }
-  void evict() {
-    Victim victim;
-    if (!ledger_.choose_victim(victim)) return;
-    Event event;
-    event.kind = Event::Kind::removed_version;
-    event.source = 1;
-    event.sent = victim.sent;
-    event.hash = victim.hash;
-    event.key = victim.key();
-    event.cas = victim.cas;
-    benchmark::DoNotOptimize(ledger_.apply(event));
-    ledger_.put_back(victim);
+  void store(uint64_t number) { apply(Pending(*this, Event::Kind::stored, number)); }
+
+  // One turn of a worker: requests are asked and, later, answered together.
+  template <typename Number>
+  void turn(Event::Kind kind, Number number, bool evicts) {
+    std::array<Pending, kTurn> pending;
+    std::array<Victim, kTurn> victims;
+    for (size_t i = 0; i < kTurn; ++i) {
+      new (&pending[i]) Pending(*this, kind, number());
+      if (evicts && ledger_.choose_victim(victims[i])) ledger_.expect(victims[i].hash);
+    }
+    const auto near = [&](size_t i) {
+      if (i >= kTurn) return;
+      ledger_.expect_now(pending[i].event.hash);
+      if (evicts) ledger_.expect_now(victims[i].hash);
+    };
+    for (size_t i = 0; i < kAhead; ++i) near(i);
+    for (size_t i = 0; i < kTurn; ++i) {
+      near(i + kAhead);
+      apply(pending[i]);
+      if (evicts) evict(victims[i]);
+    }
   }
+
   [[nodiscard]] uint64_t next_new() { return next_new_++; }
   void tell_memory(benchmark::State& state) const {
     const auto count = static_cast<double>(items_);
@@ -94,17 +108,32 @@ class Filled {
   }
 
  private:
-  void tell(Event::Kind kind, uint64_t number, uint64_t cas) {
-    const Key key(mixed(number));
+  // A request under way, and what its answer will tell.
+  struct Pending {
+    Pending() = default;
+    Pending(Filled& filled, Event::Kind kind, uint64_t number) : key(mixed(number)) {
+      event.kind = kind;
+      event.source = 1;
+      event.key = key.view();
+      event.hash = filled.ledger_.hash(event.key);
+      event.sent = filled.ledger_.clock(event.hash);
+      event.cas = kind == Event::Kind::hit ? 1 : ++filled.cas_;
+      event.size = kItemSize;
+      event.expiry = 0;
+      filled.ledger_.expect(event.hash);
+    }
+    Key key;
     Event event;
-    event.kind = kind;
+  };
+  void apply(const Pending& pending) { benchmark::DoNotOptimize(ledger_.apply(pending.event)); }
+  void evict(const Victim& victim) {
+    Event event;
+    event.kind = Event::Kind::removed_version;
     event.source = 1;
-    event.key = key.view();
-    event.hash = ledger_.hash(event.key);
-    event.sent = ledger_.clock(event.hash);
-    event.cas = cas;
-    event.size = kItemSize;
-    event.expiry = 0;
+    event.sent = victim.sent;
+    event.hash = victim.hash;
+    event.key = victim.key();
+    event.cas = victim.cas;
     benchmark::DoNotOptimize(ledger_.apply(event));
   }
 
@@ -121,24 +150,31 @@ uint64_t items_of(const benchmark::State& state) { return static_cast<uint64_t>(
 void Hit(benchmark::State& state) {
   Filled& filled = Filled::of(items_of(state));
   uint64_t i = 0;
-  for (auto _ : state) filled.hit(mixed(i++) % items_of(state));
+  while (state.KeepRunningBatch(kTurn)) {
+    filled.turn(
+        Event::Kind::hit, [&] { return mixed(i++) % items_of(state); }, false);
+  }
   filled.tell_memory(state);
 }
 
 void StoreOver(benchmark::State& state) {
   Filled& filled = Filled::of(items_of(state));
   uint64_t i = 0;
-  for (auto _ : state) filled.store(mixed(i++) % items_of(state));
+  while (state.KeepRunningBatch(kTurn)) {
+    filled.turn(
+        Event::Kind::stored, [&] { return mixed(i++) % items_of(state); }, false);
+  }
 }
 
 void StoreNewAndEvict(benchmark::State& state) {
   Filled& filled = Filled::of(items_of(state));
   uint64_t evicted = 0;
-  for (auto _ : state) {
-    filled.store(filled.next_new());
-    filled.evict();
+  while (state.KeepRunningBatch(kTurn)) {
+    filled.turn(
+        Event::Kind::stored, [&] { return filled.next_new(); }, true);
     // As often as at 10,000 evictions a second and once in ten seconds.
-    if (++evicted % 100'000 == 0) filled.ledger().forget_removals();
+    evicted += kTurn;
+    if (evicted % 102'400 == 0) filled.ledger().forget_removals();
   }
 }
 

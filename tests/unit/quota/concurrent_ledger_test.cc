@@ -36,6 +36,7 @@ class Server {
     event.key = key;
     event.hash = ledger_.hash(key);
     event.sent = ledger_.clock(event.hash);
+    ledger_.expect(event.hash);
     {
       const std::lock_guard lock(mutex_);
       Item& item = items_[key];
@@ -46,6 +47,7 @@ class Server {
       event.size = size;
       event.expiry = 0;
     }
+    ledger_.expect_now(event.hash);
     if (ledger_.apply(event)) inspect(observer, key);
   }
   void inspect(Observer observer, const std::string& key) {
@@ -153,6 +155,7 @@ TEST(ConcurrentLedger, EveryCallMayRunBesideEveryOther) {
     event.key = key;
     event.hash = ledger.hash(key);
     event.sent = ledger.clock(event.hash);
+    ledger.expect(event.hash);
     event.cas = cas.fetch_add(1);
     event.generation = generation.load();
     event.size = 60 + random() % 100;

@@ -48,7 +48,7 @@ TEST_F(KeyTableTest, GrowsByTwoBucketsAnInsertionAtMost) {
     const uint32_t before = table.buckets();
     insert(table, std::to_string(i));
     EXPECT_LE(table.buckets(), before + 2);
-    EXPECT_GE(table.buckets(), (table.size() - 1) * 5 / 4);
+    EXPECT_GE(table.buckets(), (table.size() - 1) * 5 / 3);
   }
   for (int i = 0; i < 5000; ++i) EXPECT_NE(find(table, std::to_string(i)), 0U) << i;
 }
