@@ -198,7 +198,20 @@ class MctenantTwo(Mctenant):
     title, workers = "mctenant, 2 workers, signed in", 2
 
 
-KINDS = {"memcached": Direct, "memcached-sasl": DirectSasl, "twemproxy": Twemproxy, "haproxy": Haproxy,
+class Floor(Target):
+    """The system's part of what any such proxy costs."""
+
+    title, program = "the floor: the system calls alone", "mcfloor"
+
+    def start(self):
+        self.start_server()
+        program = os.path.join(os.path.dirname(self.settings.mctenant), "tests", "bench", "mcfloor")
+        self.front = self.spawn("mcfloor", [program, self.address.split(":")[1], self.behind.split(":")[1]],
+                                self.settings.front_cores)
+        self.wait_until(lambda: connects(self.address))
+
+
+KINDS = {"memcached": Direct, "memcached-sasl": DirectSasl, "twemproxy": Twemproxy, "haproxy": Haproxy, "floor": Floor,
          "mctenant": Mctenant, "mctenant-2": MctenantTwo}
 NAMES = tuple(KINDS)
 
@@ -206,7 +219,7 @@ NAMES = tuple(KINDS)
 def missing(name, settings):
     """Why a target can't be measured here, or None."""
     kind = KINDS[name]
-    needed = [kind.program] if not issubclass(kind, Mctenant) else ["memcached"]
+    needed = ["memcached"] if issubclass(kind, (Mctenant, Floor)) else [kind.program]
     if kind.signs_in and not issubclass(kind, Mctenant):
         needed += ["memcached", "saslpasswd2"]
     for program in needed:
