@@ -169,7 +169,13 @@ void Stream::watch_writable(bool on) {
   }
 }
 
-void Stream::write_now() {
+// What else a write leads to waits for the end of the turn.
+void Stream::write_ahead() {
+  const bool blocked = write_event_ != nullptr && event_pending(write_event_, EV_WRITE, nullptr) != 0;
+  if (state_ == State::open && !blocked) (void)write_plain();
+}
+
+bool Stream::write_plain() {
   while (!output_.empty()) {
     iovec pieces[kMaxGather];
     msghdr message{};
@@ -180,12 +186,20 @@ void Stream::write_now() {
                              : sendmsg(fd_, &message, MSG_NOSIGNAL);
     if (sent < 0) {
       if (errno == EINTR) continue;
-      if (errno != EAGAIN) return abort(std::strerror(errno));
+      if (errno != EAGAIN) {
+        abort(std::strerror(errno));
+        return false;
+      }
       watch_writable(true);
       break;
     }
     output_.consume(static_cast<size_t>(sent));
   }
+  return true;
+}
+
+void Stream::write_now() {
+  if (!write_plain()) return;
   if (output_.size() < notify_below_) {
     notify_below_ = 0;
     handler_.on_output_drained();

@@ -50,8 +50,11 @@ class Stream final : public Discardable, private EndOfTurn {
 
   // What is to be sent. After appending, call flush().
   [[nodiscard]] base::OutputQueue& output() { return output_; }
-  // Writes at the end of this turn.
-  void flush() { loop_.at_end_of_turn(*this); }
+  // Writes at the end of this turn; much of it at once, while it is in the cache.
+  void flush() {
+    if (output_.size() >= kWriteAtOnce) write_ahead();
+    loop_.at_end_of_turn(*this);
+  }
   // One call of on_output_drained() as soon as fewer than `bytes` wait.
   void notify_below(size_t bytes) { notify_below_ = bytes; }
 
@@ -72,6 +75,8 @@ class Stream final : public Discardable, private EndOfTurn {
  private:
   enum class State { connecting, open, finishing, ended };
 
+  static constexpr size_t kWriteAtOnce = size_t{16} * 1024;
+
   void set_state(State state);
   void on_end_of_turn() override;
   void on_readable();
@@ -79,6 +84,9 @@ class Stream final : public Discardable, private EndOfTurn {
   void drop_input();
   void deliver(size_t size);
   void write_now();
+  void write_ahead();
+  // False if the stream has ended by it.
+  [[nodiscard]] bool write_plain();
   void watch_writable(bool on);
 
   EventLoop& loop_;
