@@ -88,7 +88,11 @@ void evenness(benchmark::State& state, KeyHash hash) {
 
 const bool kRegistered = [] {
   for (const auto& [hash, name] : kHashes) {
-    benchmark::RegisterBenchmark(fmt::format("place/{}", name).c_str(), place, hash)->Arg(2)->Arg(8)->Arg(64);
+    benchmark::RegisterBenchmark(fmt::format("place/{}", name).c_str(), place, hash)
+        ->Arg(1)
+        ->Arg(3)
+        ->Arg(8)
+        ->Arg(100);
     benchmark::RegisterBenchmark(fmt::format("evenness/{}", name).c_str(), evenness, hash)->Iterations(1);
   }
   return true;
