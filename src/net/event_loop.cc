@@ -44,12 +44,14 @@ EventLoop::~EventLoop() {
 }
 
 void EventLoop::run() {
-  while (!stopping_.load(std::memory_order_acquire)) {
-    now_valid_ = false;
-    event_base_loop(base_, EVLOOP_ONCE);
-    end_turn();
-  }
+  while (!stopping_.load(std::memory_order_acquire)) turn();
   run_posted();
+  end_turn();
+}
+
+void EventLoop::turn() {
+  now_valid_ = false;
+  event_base_loop(base_, EVLOOP_ONCE);
   end_turn();
 }
 

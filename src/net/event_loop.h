@@ -47,6 +47,8 @@ class EventLoop final : public base::Executor {
   EventLoop& operator=(const EventLoop&) = delete;
 
   void run();
+  // One turn, which waits for something to happen: for who does other work between turns, instead of run().
+  void turn();
   // run() returns after the turn under way, and after the tasks posted before. Any thread.
   void stop();
   // Any thread. Tasks run in order; what is left when the loop is destroyed is dropped.

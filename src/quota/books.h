@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "quota/ledger.h"
@@ -14,12 +16,15 @@ namespace mctenant::quota {
 // whatever is under way may hold on to it. Thread-safe.
 class Books {
  public:
-  // `observers`: threads that talk to servers.
-  explicit Books(size_t observers) : stripes_(observers) {}
+  // `observers`: threads that talk to servers. `seed`: of the ledgers' hashes, for who wants to repeat
+  // exactly what was done; else each has a random one.
+  explicit Books(size_t observers, std::optional<uint64_t> seed = std::nullopt)
+      : stripes_(observers), seed_(seed) {}
 
   // The tenant's ledger; a new one is empty and goes on from `now`, in Unix seconds.
   Ledger& open(tenant::TenantId id, uint32_t now) {
     const std::lock_guard lock(mutex_);
+    if (seed_) return ledgers_.try_emplace(id, stripes_, now, *seed_).first->second;
     return ledgers_.try_emplace(id, stripes_, now).first->second;
   }
   // Null if it was never opened.
@@ -37,6 +42,7 @@ class Books {
 
  private:
   const size_t stripes_;
+  const std::optional<uint64_t> seed_;
   std::mutex mutex_;
   std::map<tenant::TenantId, Ledger> ledgers_;
 };

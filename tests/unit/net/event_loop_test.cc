@@ -23,6 +23,20 @@ TEST(EventLoop, TasksRunInOrderAndStopComesAfterThem) {
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
 }
 
+TEST(EventLoop, OneTurnDoesWhatWaitsAndItsEndOfTurnWork) {
+  EventLoop loop;
+  struct Work final : EndOfTurn {
+    void on_end_of_turn() override { ++turns; }
+    int turns = 0;
+  } work;
+  loop.post([&] { loop.at_end_of_turn(work); });
+  loop.turn();
+  EXPECT_EQ(work.turns, 1);
+  loop.post([] {});
+  loop.turn();
+  EXPECT_EQ(work.turns, 1);
+}
+
 TEST(EventLoop, TasksMayPostTasks) {
   EventLoop loop;
   int depth = 0;

@@ -266,6 +266,14 @@ TEST_F(LedgerTest, ASweepGoesOverAllStripes) {
   EXPECT_FALSE(ledger.sweep({1}, 1, 3, cursor, open));
 }
 
+TEST(Books, HashAlikeWithTheSameSeedAndNotWithout) {
+  Books one(3, 17);
+  Books same(3, 17);
+  Books other(3);
+  EXPECT_EQ(one.open(1, kNow).hash("key"), same.open(1, kNow).hash("key"));
+  EXPECT_NE(one.open(1, kNow).hash("key"), other.open(1, kNow).hash("key"));
+}
+
 TEST(Books, KeepALedgerForEachTenant) {
   Books books(3);
   EXPECT_EQ(books.find(7), nullptr);
