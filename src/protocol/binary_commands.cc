@@ -10,32 +10,32 @@ using enum Presence;
 constexpr bool kLoud = false;
 constexpr bool kQuiet = true;
 
-constexpr BinaryCommand read(uint8_t opcode, std::string_view name, bool quiet, bool returns_key) {
+constexpr CommandRow read(uint8_t opcode, std::string_view name, bool quiet, bool returns_key) {
   return {opcode, name, get, forwarded, Access::tenant, quiet, returns_key, false, 0, false, required, none};
 }
-constexpr BinaryCommand touching(uint8_t opcode, std::string_view name, Command command, bool quiet,
-                                 bool returns_key) {
+constexpr CommandRow touching(uint8_t opcode, std::string_view name, Command command, bool quiet,
+                              bool returns_key) {
   return {opcode,      name, command, forwarded, Access::tenant, quiet,
           returns_key, true, 4,       false,     required,       none};
 }
-constexpr BinaryCommand store(uint8_t opcode, std::string_view name, Command command, bool quiet,
-                              uint8_t extras) {
-  return {opcode, name, command, forwarded, Access::tenant, quiet,
-          false,  true, extras,  false,     required,       optional};
+constexpr CommandRow store(uint8_t opcode, std::string_view name, Command command, bool quiet,
+                           uint8_t extras) {
+  return {opcode, name,   command, forwarded, Access::tenant, quiet,         false,
+          true,   extras, false,   required,  optional,       command == set};
 }
-constexpr BinaryCommand change(uint8_t opcode, std::string_view name, Command command, bool quiet,
-                               uint8_t extras) {
+constexpr CommandRow change(uint8_t opcode, std::string_view name, Command command, bool quiet,
+                            uint8_t extras) {
   return {opcode, name, command, forwarded, Access::tenant, quiet,
           false,  true, extras,  false,     required,       none};
 }
-constexpr BinaryCommand here(uint8_t opcode, std::string_view name, Command command, Handling handling,
-                             Access access, bool quiet = kLoud) {
+constexpr CommandRow here(uint8_t opcode, std::string_view name, Command command, Handling handling,
+                          Access access, bool quiet = kLoud) {
   return {opcode, name, command, handling, access, quiet, false, false, 0, false, none, none};
 }
-constexpr BinaryCommand flushing(uint8_t opcode, std::string_view name, bool quiet) {
+constexpr CommandRow flushing(uint8_t opcode, std::string_view name, bool quiet) {
   return {opcode, name, flush, barrier, Access::tenant, quiet, false, true, 4, true, none, none};
 }
-constexpr BinaryCommand sasl(uint8_t opcode, std::string_view name, Command command) {
+constexpr CommandRow sasl(uint8_t opcode, std::string_view name, Command command) {
   return {opcode, name, command, barrier, Access::anyone, kLoud, false, false, 0, false, optional, optional};
 }
 
@@ -56,7 +56,7 @@ constexpr std::array kRows{
     read(0x0d, "GETKQ", kQuiet, true),
     store(0x0e, "APPEND", append, kLoud, 0),
     store(0x0f, "PREPEND", prepend, kLoud, 0),
-    BinaryCommand{0x10, "STAT", stat, barrier, Access::tenant, kLoud, false, false, 0, false, optional, none},
+    CommandRow{0x10, "STAT", stat, barrier, Access::tenant, kLoud, false, false, 0, false, optional, none},
     store(0x11, "SETQ", set, kQuiet, 8),
     store(0x12, "ADDQ", add, kQuiet, 8),
     store(0x13, "REPLACEQ", replace, kQuiet, 8),
@@ -67,8 +67,7 @@ constexpr std::array kRows{
     flushing(0x18, "FLUSHQ", kQuiet),
     store(0x19, "APPENDQ", append, kQuiet, 0),
     store(0x1a, "PREPENDQ", prepend, kQuiet, 0),
-    BinaryCommand{0x1b, "VERBOSITY", verbosity, local, Access::tenant, kLoud, false, false, 4, true, none,
-                  none},
+    CommandRow{0x1b, "VERBOSITY", verbosity, local, Access::tenant, kLoud, false, false, 4, true, none, none},
     touching(0x1c, "TOUCH", touch, kLoud, false),
     touching(0x1d, "GAT", get_and_touch, kLoud, false),
     touching(0x1e, "GATQ", get_and_touch, kQuiet, false),
@@ -79,22 +78,22 @@ constexpr std::array kRows{
     touching(0x24, "GATKQ", get_and_touch, kQuiet, true),
 };
 
-constexpr std::array<BinaryCommand, 256> make_table() {
-  std::array<BinaryCommand, 256> table{};
+constexpr std::array<CommandRow, 256> make_table() {
+  std::array<CommandRow, 256> table{};
   for (size_t i = 0; i < table.size(); ++i) {
     table[i].opcode = static_cast<uint8_t>(i);
     table[i].name = "UNKNOWN";
   }
-  for (const BinaryCommand& row : kRows) table[row.opcode] = row;
+  for (const CommandRow& row : kRows) table[row.opcode] = row;
   return table;
 }
 
-constexpr std::array<BinaryCommand, 256> kTable = make_table();
+constexpr std::array<CommandRow, 256> kTable = make_table();
 
 }  // namespace
 
-const BinaryCommand& binary_command(uint8_t opcode) { return kTable[opcode]; }
+const CommandRow& binary_command(uint8_t opcode) { return kTable[opcode]; }
 
-const std::array<BinaryCommand, 256>& binary_commands() { return kTable; }
+const std::array<CommandRow, 256>& binary_commands() { return kTable; }
 
 }  // namespace mctenant::protocol

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "protocol/binary_commands.h"
 #include "protocol/endian.h"
 
 namespace mctenant::protocol {
@@ -18,7 +19,7 @@ bool fits(Presence presence, size_t length) {
   return presence == Presence::optional || (length > 0) == (presence == Presence::required);
 }
 
-void read_extras(const BinaryCommand& row, const char* extras, size_t length, Request& out) {
+void read_extras(const CommandRow& row, const char* extras, size_t length, Request& out) {
   switch (row.command) {
     case Command::set:
     case Command::add:
@@ -60,7 +61,7 @@ struct BinaryDecoder::Header {
   [[nodiscard]] size_t value_length() const { return body_length - key_length - extras_length; }
   [[nodiscard]] size_t total() const { return kBinaryHeader + body_length; }
 
-  const BinaryCommand* row;
+  const CommandRow* row;
   uint16_t key_length;
   uint8_t extras_length;
   uint32_t body_length;
@@ -69,7 +70,7 @@ struct BinaryDecoder::Header {
 };
 
 Status BinaryDecoder::judge(const Header& header) const {
-  const BinaryCommand& row = *header.row;
+  const CommandRow& row = *header.row;
   if (!signed_in_ && row.access != Access::anyone) return Status::auth_error;
   if (row.handling == Handling::refused) return Status::unknown_command;
   const bool extras_fit =
@@ -135,7 +136,7 @@ BinaryDecoder::Result BinaryDecoder::refuse(const Header& header, Status fault, 
     incomplete.needed = wanted;
     return incomplete;
   }
-  refused_ = BinaryRequest{};
+  refused_ = ClientRequest{};
   refused_.row = header.row;
   refused_.opaque = header.opaque;
   refused_.fault = fault;

@@ -5,8 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/binary_commands.h"
-#include "protocol/message.h"
+#include "protocol/client_request.h"
 
 namespace mctenant::protocol {
 
@@ -14,34 +13,14 @@ inline constexpr size_t kBinaryHeader = 24;
 inline constexpr uint8_t kBinaryRequestMagic = 0x80;
 inline constexpr uint8_t kBinaryReplyMagic = 0x81;
 
-// A request of the binary protocol.
-struct BinaryRequest {
-  const BinaryCommand* row = nullptr;
-  uint32_t opaque = 0;
-  // Not ok: the request can't be carried out, for this reason, and is to be answered with it. Its body has
-  // been dropped, so `request` has at most its command and, with too_large, its key.
-  Status fault = Status::ok;
-  Request request;
-};
-
 // Turns bytes into requests (memcached's doc/protocol-binary.txt). Pure: no sockets, no tenants, no clock.
 //
 // A body that can't be used (too long, of a refused command, of the wrong shape) is dropped as it arrives and
 // the request comes out with its fault when the last byte of it has been seen: nothing of it is held.
 class BinaryDecoder {
  public:
-  enum class Outcome {
-    incomplete,  // `needed` bytes in one piece are wanted (more than were given)
-    dropped,     // `consumed` bytes were not worth keeping; go on with what follows
-    request,     // `consumed` bytes were this request; its views look into the input
-    broken,      // the length can't be trusted: answer `request` and close
-  };
-  struct Result {
-    Outcome outcome = Outcome::incomplete;
-    size_t consumed = 0;
-    size_t needed = 0;
-    BinaryRequest request;
-  };
+  using Result = Decoded;
+  using Outcome = Decoded::Outcome;
 
   // Key + value of a stored item, at most.
   explicit BinaryDecoder(uint64_t item_size) : item_size_(item_size) {}
@@ -67,7 +46,7 @@ class BinaryDecoder {
   bool signed_in_ = false;
   uint64_t drop_left_ = 0;      // bytes of a refused body still to come
   bool refusal_waits_ = false;  // `refused_` comes out once they have
-  BinaryRequest refused_;
+  ClientRequest refused_;
   std::string refused_key_;
 };
 

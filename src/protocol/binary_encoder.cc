@@ -17,8 +17,8 @@ struct Parts {
   base::Slice body;
 };
 
-size_t write_packet(const BinaryCommand& row, uint32_t opaque, Status status, uint64_t cas,
-                    const Parts& parts, base::OutputQueue& out) {
+size_t write_packet(const CommandRow& row, uint32_t opaque, Status status, uint64_t cas, const Parts& parts,
+                    base::OutputQueue& out) {
   const size_t head = kBinaryHeader + parts.extras.size() + parts.key.size();
   const bool by_reference = parts.body.owner && parts.body.size >= kShareFrom;
   const size_t written = by_reference ? head : head + parts.body.size;
@@ -48,7 +48,7 @@ base::Slice unowned(std::string_view text) { return {{}, text.data(), text.size(
 
 }  // namespace
 
-size_t write_binary_reply(const BinaryCommand& row, uint32_t opaque, std::string_view key, const Reply& reply,
+size_t write_binary_reply(const CommandRow& row, uint32_t opaque, std::string_view key, const Reply& reply,
                           base::OutputQueue& out) {
   if (silent(row, reply.status)) return 0;
   Parts parts;
@@ -83,7 +83,7 @@ size_t write_binary_reply(const BinaryCommand& row, uint32_t opaque, std::string
   return write_packet(row, opaque, Status::ok, reply.cas, parts, out);
 }
 
-size_t write_binary_body(const BinaryCommand& row, uint32_t opaque, Status status, std::string_view key,
+size_t write_binary_body(const CommandRow& row, uint32_t opaque, Status status, std::string_view key,
                          std::string_view body, base::OutputQueue& out) {
   return write_packet(row, opaque, status, 0, {{}, key, unowned(body)}, out);
 }

@@ -79,7 +79,7 @@ void ClientSession::greet_other_protocol() {
   close_when_answered(CloseReason::other_protocol);
 }
 
-void ClientSession::take(const protocol::BinaryRequest& request, base::InputBuffer& in) {
+void ClientSession::take(const protocol::ClientRequest& request, base::InputBuffer& in) {
   context_.figures.requests.add();
   if (request.fault == Status::too_large && state_ == State::signed_in) return forward(request, in);
   if (request.fault != Status::ok) return refuse(request);
@@ -95,7 +95,7 @@ void ClientSession::take(const protocol::BinaryRequest& request, base::InputBuff
   }
 }
 
-void ClientSession::refuse(const protocol::BinaryRequest& request) {
+void ClientSession::refuse(const protocol::ClientRequest& request) {
   // A sign-in that is refused for its size is a failed one, and a failed one signs out.
   if (request.row->command == Command::sasl_auth) sign_out();
   protocol::Reply reply;
@@ -106,7 +106,7 @@ void ClientSession::refuse(const protocol::BinaryRequest& request) {
   if (++refusals_ >= context_.limits.sign_in_refusals) close_when_answered(CloseReason::refusals);
 }
 
-void ClientSession::take_local(const protocol::BinaryRequest& request) {
+void ClientSession::take_local(const protocol::ClientRequest& request) {
   protocol::Reply reply;
   reply.status = Status::ok;
   if (request.row->command == Command::version) {
@@ -119,7 +119,7 @@ void ClientSession::take_local(const protocol::BinaryRequest& request) {
   answer(push(request), reply);
 }
 
-void ClientSession::take_barrier(const protocol::BinaryRequest& request) {
+void ClientSession::take_barrier(const protocol::ClientRequest& request) {
   switch (request.row->command) {
     case Command::sasl_list:
       return write_body(request, Status::ok, {}, auth::Authenticator::mechanisms());
@@ -154,7 +154,7 @@ void ClientSession::close_when_answered(CloseReason reason) {
   update_flow();
 }
 
-Operation& ClientSession::push(const protocol::BinaryRequest& request) {
+Operation& ClientSession::push(const protocol::ClientRequest& request) {
   Operation* operation = Operation::make(*this, *context_.accounting, request);
   operation->shard = shard_;
   (tail_ == nullptr ? head_ : tail_->next) = operation;
@@ -190,7 +190,7 @@ void ClientSession::retire_head() {
   operation->drop();
 }
 
-void ClientSession::write_body(const protocol::BinaryRequest& request, Status status, std::string_view key,
+void ClientSession::write_body(const protocol::ClientRequest& request, Status status, std::string_view key,
                                std::string_view body) {
   const size_t written =
       protocol::write_binary_body(*request.row, request.opaque, status, key, body, transport_.output());

@@ -61,19 +61,19 @@ class ClientSession {
   enum class State : uint8_t { signed_out, signing_in, signed_in, flushing };
 
   // Taking requests (client_session.cc).
-  void take(const protocol::BinaryRequest& request, base::InputBuffer& in);
-  void take_local(const protocol::BinaryRequest& request);
-  void take_barrier(const protocol::BinaryRequest& request);
-  void refuse(const protocol::BinaryRequest& request);
+  void take(const protocol::ClientRequest& request, base::InputBuffer& in);
+  void take_local(const protocol::ClientRequest& request);
+  void take_barrier(const protocol::ClientRequest& request);
+  void refuse(const protocol::ClientRequest& request);
   void greet_other_protocol();
   void close_when_answered(CloseReason reason);
 
   // Order and back-pressure (client_session.cc).
-  Operation& push(const protocol::BinaryRequest& request);
+  Operation& push(const protocol::ClientRequest& request);
   void answer(Operation& operation, const protocol::Reply& reply);
   void write(const Operation& operation, const protocol::Reply& reply);
   void retire_head();
-  void write_body(const protocol::BinaryRequest& request, protocol::Status status, std::string_view key,
+  void write_body(const protocol::ClientRequest& request, protocol::Status status, std::string_view key,
                   std::string_view body);
   // Bytes of requests and replies that may be held for this client.
   [[nodiscard]] uint64_t buffer() const;
@@ -81,7 +81,7 @@ class ClientSession {
   void update_flow();
 
   // Commands that servers carry out (forwarding.cc).
-  void forward(const protocol::BinaryRequest& incoming, base::InputBuffer& in);
+  void forward(const protocol::ClientRequest& incoming, base::InputBuffer& in);
   void send(Operation& operation, const protocol::Request& request);
   [[nodiscard]] bool fits(const Operation& operation, uint64_t value, uint32_t flags) const;
   void reserve(Operation& operation, uint64_t bytes);
@@ -96,8 +96,8 @@ class ClientSession {
   void finish(Operation& operation, const protocol::Reply& reply);
 
   // Sign-in, flush (tenant_commands.cc).
-  void begin_sign_in(const protocol::BinaryRequest& request);
-  void step_sign_in(const protocol::BinaryRequest& request);
+  void begin_sign_in(const protocol::ClientRequest& request);
+  void step_sign_in(const protocol::ClientRequest& request);
   void on_sign_in(const auth::Result& result);
   [[nodiscard]] bool enter(std::string_view username);
   void sign_out();
@@ -106,12 +106,12 @@ class ClientSession {
 
   // Statistics (stats.cc).
   class StatsWriter;
-  void write_stats(const protocol::BinaryRequest& request);
-  void write_general_stats(const protocol::BinaryRequest& request);
-  void write_settings(const protocol::BinaryRequest& request);
-  void write_item_stats(const protocol::BinaryRequest& request);
+  void write_stats(const protocol::ClientRequest& request);
+  void write_general_stats(const protocol::ClientRequest& request);
+  void write_settings(const protocol::ClientRequest& request);
+  void write_item_stats(const protocol::ClientRequest& request);
 
-  void begin_flush(const protocol::BinaryRequest& request);
+  void begin_flush(const protocol::ClientRequest& request);
   void on_flushed(bool written);
   [[nodiscard]] bool pool_can_serve() const;
 
@@ -144,7 +144,7 @@ class ClientSession {
   uint32_t max_connections_ = 0;  // of the plan
 
   // A barrier under way: what it is to be answered with.
-  const protocol::BinaryCommand* barrier_row_ = nullptr;
+  const protocol::CommandRow* barrier_row_ = nullptr;
   uint32_t barrier_opaque_ = 0;
   std::unique_ptr<auth::SignIn> sign_in_;
   std::shared_ptr<ClientSession*> self_;  // for callbacks that may come after the session's end

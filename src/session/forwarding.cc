@@ -67,7 +67,7 @@ void count(tenant::Counters& counters, Command command, uint64_t cas, Status sta
 
 }  // namespace
 
-void ClientSession::forward(const protocol::BinaryRequest& incoming, base::InputBuffer& in) {
+void ClientSession::forward(const protocol::ClientRequest& incoming, base::InputBuffer& in) {
   Operation& operation = push(incoming);
   const protocol::Request& request = incoming.request;
   char server_key[tenant::kMaxServerKey];
@@ -120,7 +120,7 @@ void ClientSession::forward_store(Operation& operation, protocol::Request reques
 
 // As in memcached, a set that is too large takes the old value with it, whatever its CAS.
 void ClientSession::refuse_store(Operation& operation) {
-  if (operation.row->command != Command::set) return finish(operation, with_status(Status::too_large));
+  if (!operation.row->drops_old) return finish(operation, with_status(Status::too_large));
   operation.step = Operation::Step::dropping_old;
   protocol::Request removal;
   removal.command = Command::remove;

@@ -5,7 +5,7 @@
 
 #include "base/block.h"
 #include "base/free_list.h"
-#include "protocol/binary_decoder.h"
+#include "protocol/client_request.h"
 #include "protocol/message.h"
 #include "session/accounting.h"
 #include "session/tracked_key.h"
@@ -33,12 +33,12 @@ class Operation final : public upstream::Call {
   };
 
   static Operation* make(ClientSession& session, Accounting& accounting,
-                         const protocol::BinaryRequest& request) {
+                         const protocol::ClientRequest& request) {
     return base::FreeList<Operation>::make(session, accounting, request);
   }
   void drop() { base::FreeList<Operation>::drop(this); }
 
-  Operation(ClientSession& owner, Accounting& its_accounting, const protocol::BinaryRequest& request)
+  Operation(ClientSession& owner, Accounting& its_accounting, const protocol::ClientRequest& request)
       : session(&owner),
         accounting(&its_accounting),
         row(request.row),
@@ -71,7 +71,7 @@ class Operation final : public upstream::Call {
   ClientSession* session;  // null: the client has gone
   Accounting* accounting;
   Operation* next = nullptr;
-  const protocol::BinaryCommand* row;
+  const protocol::CommandRow* row;
   tenant::Shard* shard = nullptr;  // of the tenant that asked; null before sign-in
   uint32_t opaque;
   Step step = Step::single;

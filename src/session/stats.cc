@@ -20,7 +20,7 @@ uint64_t seconds(base::Duration duration) {
 // A line a packet, and an empty one behind them.
 class ClientSession::StatsWriter {
  public:
-  StatsWriter(ClientSession& session, const protocol::BinaryRequest& request)
+  StatsWriter(ClientSession& session, const protocol::ClientRequest& request)
       : session_(session), request_(request) {}
   ~StatsWriter() { session_.write_body(request_, Status::ok, {}, {}); }
   StatsWriter(const StatsWriter&) = delete;
@@ -37,10 +37,10 @@ class ClientSession::StatsWriter {
 
  private:
   ClientSession& session_;
-  const protocol::BinaryRequest& request_;
+  const protocol::ClientRequest& request_;
 };
 
-void ClientSession::write_stats(const protocol::BinaryRequest& request) {
+void ClientSession::write_stats(const protocol::ClientRequest& request) {
   const std::string_view group = request.request.key;
   if (group == "reset") {
     tenant_->reset_stats();
@@ -52,7 +52,7 @@ void ClientSession::write_stats(const protocol::BinaryRequest& request) {
   write_general_stats(request);
 }
 
-void ClientSession::write_general_stats(const protocol::BinaryRequest& request) {
+void ClientSession::write_general_stats(const protocol::ClientRequest& request) {
   StatsWriter out(*this, request);
   out.line("pid", static_cast<uint64_t>(getpid()));
   out.line("uptime", seconds(context_.clock->now() - context_.started));
@@ -72,7 +72,7 @@ void ClientSession::write_general_stats(const protocol::BinaryRequest& request) 
 }
 
 // memcached's names, where they mean something to a tenant.
-void ClientSession::write_settings(const protocol::BinaryRequest& request) {
+void ClientSession::write_settings(const protocol::ClientRequest& request) {
   StatsWriter out(*this, request);
   out.line("maxbytes", account_.ledger->quota());
   out.line("maxconns", max_connections_ != 0 ? max_connections_ : context_.limits.max_connections);
@@ -86,7 +86,7 @@ void ClientSession::write_settings(const protocol::BinaryRequest& request) {
 }
 
 // A tenant's memory is one class: no item waits for room in another.
-void ClientSession::write_item_stats(const protocol::BinaryRequest& request) {
+void ClientSession::write_item_stats(const protocol::ClientRequest& request) {
   StatsWriter out(*this, request);
   const quota::Ledger::Usage usage = account_.ledger->usage();
   const tenant::Totals totals = tenant_->totals_since_reset();

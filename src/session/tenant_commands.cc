@@ -26,7 +26,7 @@ bool ClientSession::pool_can_serve() const {
   return pool_ != nullptr ? pool_->can_serve() : context_.any_pool_can_serve();
 }
 
-void ClientSession::begin_sign_in(const protocol::BinaryRequest& request) {
+void ClientSession::begin_sign_in(const protocol::ClientRequest& request) {
   sign_out();
   barrier_row_ = request.row;
   barrier_opaque_ = request.opaque;
@@ -37,7 +37,7 @@ void ClientSession::begin_sign_in(const protocol::BinaryRequest& request) {
                              [this](const auth::Result& result) { on_sign_in(result); }));
 }
 
-void ClientSession::step_sign_in(const protocol::BinaryRequest& request) {
+void ClientSession::step_sign_in(const protocol::ClientRequest& request) {
   barrier_row_ = request.row;
   barrier_opaque_ = request.opaque;
   if (!sign_in_) return on_sign_in({});
@@ -50,7 +50,7 @@ void ClientSession::step_sign_in(const protocol::BinaryRequest& request) {
 void ClientSession::on_sign_in(const auth::Result& result) {
   using auth::Verdict;
   if (result.verdict == Verdict::pending) return;
-  protocol::BinaryRequest request;
+  protocol::ClientRequest request;
   request.row = barrier_row_;
   request.opaque = barrier_opaque_;
   // A step without a beginning leaves a tenant signed in.
@@ -143,7 +143,7 @@ void ClientSession::abandon_sign_in() {
   set_state(State::signed_out);
 }
 
-void ClientSession::begin_flush(const protocol::BinaryRequest& request) {
+void ClientSession::begin_flush(const protocol::ClientRequest& request) {
   barrier_row_ = request.row;
   barrier_opaque_ = request.opaque;
   set_state(State::flushing);
@@ -164,7 +164,7 @@ void ClientSession::on_flushed(bool written) {
   // What was stored before leaves the sums before the client hears of it.
   account_.ledger->begin_generation(tenant_->generation());
   shard_->counters.cmd_flush.add();
-  protocol::BinaryRequest request;
+  protocol::ClientRequest request;
   request.row = barrier_row_;
   request.opaque = barrier_opaque_;
   const Status status = written ? Status::ok : Status::temporary_failure;

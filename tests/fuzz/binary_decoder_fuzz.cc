@@ -52,7 +52,7 @@ class Client {
   [[nodiscard]] const std::vector<Seen>& seen() const { return seen_; }
 
  private:
-  void keep(const BinaryRequest& request) {
+  void keep(const ClientRequest& request) {
     const auto& value = request.request.value;
     require(request.fault == Status::ok || value.size == 0);
     seen_.push_back({request.row->opcode, request.opaque, request.fault, std::string(request.request.key),

@@ -61,7 +61,7 @@ const std::map<int, Expectation>& expectations() {
 
 TEST(BinaryCommands, EveryOpcodeIsTheCommandThatTheProtocolSays) {
   for (int opcode = 0; opcode < 256; ++opcode) {
-    const BinaryCommand& row = binary_command(static_cast<uint8_t>(opcode));
+    const CommandRow& row = binary_command(static_cast<uint8_t>(opcode));
     EXPECT_EQ(&row, &binary_commands()[static_cast<size_t>(opcode)]);
     EXPECT_EQ(row.opcode, opcode);
     const auto found = expectations().find(opcode);
@@ -82,21 +82,21 @@ TEST(BinaryCommands, EveryOpcodeIsTheCommandThatTheProtocolSays) {
 TEST(BinaryCommands, NamesAreDistinctAndSayWhatIsQuiet) {
   std::set<std::string_view> names;
   for (const auto& [opcode, expected] : expectations()) {
-    const BinaryCommand& row = binary_command(static_cast<uint8_t>(opcode));
+    const CommandRow& row = binary_command(static_cast<uint8_t>(opcode));
     EXPECT_TRUE(names.insert(row.name).second) << row.name;
     EXPECT_EQ(row.name.ends_with('Q'), row.quiet) << row.name;
   }
 }
 
 TEST(BinaryCommands, AQuietTwinDiffersInBeingQuietOnly) {
-  std::map<std::string_view, const BinaryCommand*> by_name;
-  for (const BinaryCommand& row : binary_commands()) by_name[row.name] = &row;
+  std::map<std::string_view, const CommandRow*> by_name;
+  for (const CommandRow& row : binary_commands()) by_name[row.name] = &row;
   size_t twins = 0;
-  for (const BinaryCommand& row : binary_commands()) {
+  for (const CommandRow& row : binary_commands()) {
     if (!row.quiet) continue;
     const auto found = by_name.find(row.name.substr(0, row.name.size() - 1));
     ASSERT_NE(found, by_name.end()) << row.name;
-    BinaryCommand loud = *found->second;
+    CommandRow loud = *found->second;
     EXPECT_FALSE(loud.quiet);
     EXPECT_EQ(loud.command, row.command);
     EXPECT_EQ(loud.handling, row.handling);
@@ -114,7 +114,7 @@ TEST(BinaryCommands, AQuietTwinDiffersInBeingQuietOnly) {
 
 TEST(BinaryCommands, BeforeSignInOnlyWhatAnyoneMayDo) {
   std::set<std::string> anyone;
-  for (const BinaryCommand& row : binary_commands()) {
+  for (const CommandRow& row : binary_commands()) {
     if (row.access == Access::anyone) anyone.emplace(row.name);
   }
   EXPECT_EQ(anyone, (std::set<std::string>{"QUIT", "QUITQ", "NOOP", "VERSION", "SASL_LIST", "SASL_AUTH",
@@ -122,7 +122,7 @@ TEST(BinaryCommands, BeforeSignInOnlyWhatAnyoneMayDo) {
 }
 
 TEST(BinaryCommands, WhatIsForwardedHasAKeyAndIsATenants) {
-  for (const BinaryCommand& row : binary_commands()) {
+  for (const CommandRow& row : binary_commands()) {
     if (row.handling != Handling::forwarded) continue;
     EXPECT_EQ(row.key, Presence::required) << row.name;
     EXPECT_EQ(row.access, Access::tenant) << row.name;
@@ -131,7 +131,7 @@ TEST(BinaryCommands, WhatIsForwardedHasAKeyAndIsATenants) {
 }
 
 TEST(BinaryCommands, OnlyStoresAndSignInHaveAValue) {
-  for (const BinaryCommand& row : binary_commands()) {
+  for (const CommandRow& row : binary_commands()) {
     const bool has = (row.command >= Command::set && row.command <= Command::prepend) ||
                      row.command == Command::sasl_auth || row.command == Command::sasl_step;
     EXPECT_EQ(row.value != Presence::none, has) << row.name;
@@ -139,7 +139,7 @@ TEST(BinaryCommands, OnlyStoresAndSignInHaveAValue) {
 }
 
 TEST(BinaryCommands, QuietReadsLeaveOutMissesAndOtherQuietCommandsSuccess) {
-  for (const BinaryCommand& row : binary_commands()) {
+  for (const CommandRow& row : binary_commands()) {
     const bool read = row.command == Command::get || row.command == Command::get_and_touch;
     EXPECT_EQ(silent(row, Status::ok), row.quiet && !read) << row.name;
     EXPECT_EQ(silent(row, Status::not_found), row.quiet && read) << row.name;

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "protocol/binary_commands.h"
 #include "support/binary_packet.h"
 
 namespace mctenant::protocol {
@@ -40,7 +41,7 @@ std::ostream& operator<<(std::ostream& out, const Seen& seen) {
              << seen.value.substr(0, 20);
 }
 
-Seen seen_of(const BinaryRequest& request) {
+Seen seen_of(const ClientRequest& request) {
   const Request& r = request.request;
   return {request.row->opcode,
           request.opaque,
@@ -255,7 +256,7 @@ TEST(BinaryDecoder, RequestsAreTheSameForRandomCuts) {
 }
 
 TEST(BinaryDecoder, WrongShapesAreInvalidAndTheNextFrameIsReached) {
-  for (const BinaryCommand& row : binary_commands()) {
+  for (const CommandRow& row : binary_commands()) {
     if (row.handling == Handling::refused) continue;
     for (size_t extras = 0; extras <= 24; ++extras) {
       for (const size_t key : {0U, 1U, 300U}) {
@@ -378,7 +379,7 @@ TEST(BinaryDecoder, NothingThatAStrangerClaimsIsHeld) {
 }
 
 TEST(BinaryDecoder, BeforeSignInOtherCommandsAreRefusedWithTheirBody) {
-  for (const BinaryCommand& row : binary_commands()) {
+  for (const CommandRow& row : binary_commands()) {
     Packet packet = support::simple(row.opcode);
     if (row.access != Access::anyone) packet = support::keyed(row.opcode, std::string(5000, 'k'));
     const auto seen = decode_whole(packet.bytes() + support::simple(op::kNoop).bytes(), false);

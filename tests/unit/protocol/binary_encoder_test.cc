@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 
+#include "protocol/binary_commands.h"
 #include "support/binary_packet.h"
 
 namespace mctenant::protocol {
@@ -96,7 +97,7 @@ TEST(BinaryEncoder, AFailureIsItsTextWithoutCas) {
       encode(op::kGet, failed(Status::not_found), "key"),
       bytes_of({0x81, 0x00, 0, 0, 0, 0, 0, 1, 0, 0, 0, 9, 0xa1, 0xb2, 0xc3, 0xd4, 0, 0, 0, 0, 0, 0, 0, 0}) +
           "Not found");
-  for (const BinaryCommand& row : binary_commands()) {
+  for (const CommandRow& row : binary_commands()) {
     const std::string bytes = encode(row.opcode, failed(Status::out_of_memory), "key");
     size_t size = 0;
     const auto packet = support::parse_packet(bytes, size);
@@ -120,7 +121,7 @@ TEST(BinaryEncoder, AMissOfACommandThatReturnsTheKeyIsTheKeyAndNoText) {
 }
 
 TEST(BinaryEncoder, QuietCommandsWriteNothingWhereTheyAreSilent) {
-  for (const BinaryCommand& row : binary_commands()) {
+  for (const CommandRow& row : binary_commands()) {
     for (const Status status : {Status::ok, Status::not_found, Status::exists, Status::too_large}) {
       const Reply reply = status == Status::ok ? ok("v") : failed(status);
       EXPECT_EQ(encode(row.opcode, reply).empty(), silent(row, status)) << row.name;

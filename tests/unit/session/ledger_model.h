@@ -158,7 +158,7 @@ class World {
 
   // Clients.
   void request(Observer& observer);
-  Operation* operation(Observer& observer, const protocol::BinaryRequest& request, std::string_view key);
+  Operation* operation(Observer& observer, const protocol::ClientRequest& request, std::string_view key);
   void send(Operation& operation, const protocol::Request& request);
   void grow(Observer& observer, const Growth& growth, bool first);
   void store_growth(Observer& observer, const Growth& growth, uint64_t cas, uint64_t value, uint32_t flags);

@@ -150,7 +150,7 @@ void World::drain() {
   }
 }
 
-Operation* World::operation(Observer& observer, const protocol::BinaryRequest& request,
+Operation* World::operation(Observer& observer, const protocol::ClientRequest& request,
                             std::string_view key) {
   Operation* made = Operation::make(nobody(), observer.accounting, request);
   made->session = nullptr;
@@ -169,7 +169,7 @@ void World::send(Operation& operation, const protocol::Request& request) {
 void World::request(Observer& observer) {
   const std::string key = some_key();
   const std::string value = some_value();
-  protocol::BinaryRequest made;
+  protocol::ClientRequest made;
   made.row = &protocol::binary_command(opcode::kAll[below(std::size(opcode::kAll))]);
   protocol::Request& request = made.request;
   request.command = made.row->command;
@@ -210,7 +210,7 @@ void World::request(Observer& observer) {
 
 // As ClientSession does: by what the ledger knows, or after a question.
 void World::grow(Observer& observer, const Growth& growth, bool first) {
-  protocol::BinaryRequest made;
+  protocol::ClientRequest made;
   made.row = &protocol::binary_command(growth.opcode);
   made.request.cas = growth.cas;
   Operation* asked = operation(observer, made, growth.key);
@@ -234,7 +234,7 @@ void World::grow(Observer& observer, const Growth& growth, bool first) {
 
 void World::store_growth(Observer& observer, const Growth& growth, uint64_t cas, uint64_t value,
                          uint32_t flags) {
-  protocol::BinaryRequest made;
+  protocol::ClientRequest made;
   made.row = &protocol::binary_command(growth.opcode);
   made.request.cas = growth.cas;
   made.request.flags = flags;

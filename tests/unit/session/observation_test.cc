@@ -49,8 +49,8 @@ ClientSession& nobody() {
   return *reinterpret_cast<ClientSession*>(memory.data());
 }
 
-const protocol::BinaryCommand& row_of(Command command) {
-  for (const protocol::BinaryCommand& row : protocol::binary_commands()) {
+const protocol::CommandRow& row_of(Command command) {
+  for (const protocol::CommandRow& row : protocol::binary_commands()) {
     if (row.command == command) return row;
   }
   return protocol::binary_command(0xff);
@@ -72,7 +72,7 @@ class Observation : public testing::Test {
 
   // What a reply tells whoever asked so.
   std::optional<quota::Event> told(const Asked& asked, const Reply& reply) {
-    protocol::BinaryRequest request;
+    protocol::ClientRequest request;
     request.row = &row_of(asked.command);
     request.request.command = asked.command;
     request.request.expiry = asked.expiry;
@@ -132,7 +132,7 @@ TEST_F(Observation, OfEveryCommandAndStatusIsWhatTheTableSays) {
       {Command::decrement, counts},
   };
   std::map<Command, bool> seen;
-  for (const protocol::BinaryCommand& row : protocol::binary_commands()) {
+  for (const protocol::CommandRow& row : protocol::binary_commands()) {
     if (row.handling != protocol::Handling::forwarded) continue;
     SCOPED_TRACE(std::string(row.name));
     ASSERT_TRUE(table.contains(row.command)) << "a command that a server carries out tells of its key";
