@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/output_queue.h"
+#include "protocol/binary_commands.h"
 #include "protocol/binary_decoder.h"
 #include "protocol/binary_encoder.h"
 #include "protocol/meta_encoder.h"
