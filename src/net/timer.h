@@ -21,11 +21,12 @@ class Timer final : public Discardable {
   // From now on, instead of what was started before.
   void start(base::Duration after);
   void stop();
-  [[nodiscard]] bool running() const;
+  [[nodiscard]] bool running() const { return running_; }
 
  private:
   std::function<void()> callback_;
   event* event_;
+  bool running_ = false;
 };
 
 }  // namespace mctenant::net
