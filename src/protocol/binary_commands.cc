@@ -20,8 +20,8 @@ constexpr CommandRow touching(uint8_t opcode, std::string_view name, Command com
 }
 constexpr CommandRow store(uint8_t opcode, std::string_view name, Command command, bool quiet,
                            uint8_t extras) {
-  return {opcode, name,   command, forwarded, Access::tenant, quiet,         false,
-          true,   extras, false,   required,  optional,       command == set};
+  return {opcode, name,   command, forwarded, Access::tenant, quiet, false,
+          true,   extras, false,   required,  optional,       false, command == set};
 }
 constexpr CommandRow change(uint8_t opcode, std::string_view name, Command command, bool quiet,
                             uint8_t extras) {

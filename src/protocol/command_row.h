@@ -38,7 +38,8 @@ struct CommandRow {
   bool extras_optional = false;
   Presence key = Presence::none;
   Presence value = Presence::none;
-  bool drops_old = false;  // a store that is too large takes the old value with it
+  bool returns_cas = false;  // text: beside the flags of a hit
+  bool drops_old = false;    // a store that is too large takes the old value with it
   Dialect dialect = Dialect::binary;
 };
 

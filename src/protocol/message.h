@@ -20,7 +20,10 @@ enum class Command : uint8_t {
   remove,
   increment,
   decrement,
-  probe,  // size, CAS, flags and expiry without the value; never a client's
+  meta_get,            // of the meta protocol, with flags that change nothing
+  meta_get_and_touch,  // … and with flags that change the expiry, or create an item (T, N)
+  describe,            // what the server knows of an item, in words (me)
+  probe,               // size, CAS, flags and expiry without the value; never a client's
   flush,
   noop,
   version,
@@ -30,6 +33,7 @@ enum class Command : uint8_t {
   sasl_list,
   sasl_auth,
   sasl_step,
+  text_sign_in,
   unknown,
 };
 
@@ -52,6 +56,9 @@ enum class Status : uint16_t {
 // The words that memcached sends with a status; some clients show or match them. Empty for ok.
 [[nodiscard]] std::string_view text_of(Status status);
 
+// A CAS that no item has: a condition that never holds.
+inline constexpr uint64_t kNoCas = ~uint64_t{0};
+
 // A command and its arguments. Views and slices without an owner are valid during the call that passes them.
 struct Request {
   Command command = Command::unknown;
@@ -64,6 +71,16 @@ struct Request {
   uint64_t initial = 0;
   std::string_view key;  // the client's, any bytes
   base::Slice value;
+
+  // The meta protocol only.
+  bool invalidate = false;    // I: an older CAS will do, and what is there is marked stale
+  bool sets_expiry = false;   // remove with invalidate: `expiry` is to be set
+  bool tells_expiry = false;  // the reply says when the item expires, after all that the request does to it
+  bool unsettled = false;     // the reply does not tell all that the request may have changed
+  // The flags as the client wrote them, and which they are (MetaFlags); meta_get, increment and decrement go
+  // to the server with them.
+  std::string_view meta_flags;
+  uint64_t meta_seen = 0;
 };
 
 // What came of a request.
@@ -71,9 +88,15 @@ struct Reply {
   Status status = Status::temporary_failure;
   uint32_t flags = 0;
   uint64_t cas = 0;
-  uint64_t number = 0;  // increment, decrement: the new value; probe: the size of the stored value
-  int64_t expiry = -1;  // probe: seconds until the item expires, -1 if it never does
+  uint64_t number = 0;  // increment, decrement: the new value; probe, meta_get: the size of the stored value
+  int64_t expiry = -1;  // probe, meta_get: seconds until the item expires, -1 if it never does
   base::Slice value;
+  // meta_get:
+  uint32_t idle = 0;     // seconds since the last access
+  bool fetched = false;  // has been read before
+  bool won = false;      // the client is to make the item anew
+  bool stale = false;
+  bool taken = false;  // another client is making it anew
 };
 
 }  // namespace mctenant::protocol

@@ -31,6 +31,21 @@ bool read_flags(std::string_view line, Reply& reply) {
         // Less than "none" is a clock that was set meanwhile: the item's time has come.
         if (reply.expiry < -1) reply.expiry = 0;
         break;
+      case 'l':
+        if (!read_number(number, reply.idle)) return false;
+        break;
+      case 'h':
+        reply.fetched = number == "1";
+        break;
+      case 'W':
+        reply.won = true;
+        break;
+      case 'X':
+        reply.stale = true;
+        break;
+      case 'Z':
+        reply.taken = true;
+        break;
       default:
         break;  // a flag that a newer server adds
     }
@@ -39,8 +54,12 @@ bool read_flags(std::string_view line, Reply& reply) {
 }
 
 bool is_arithmetic(Command command) { return command == Command::increment || command == Command::decrement; }
+bool is_meta_get(Command command) {
+  return command == Command::meta_get || command == Command::meta_get_and_touch;
+}
 bool returns_value(Command command) {
-  return command == Command::get || command == Command::get_and_touch || is_arithmetic(command);
+  return command == Command::get || command == Command::get_and_touch || is_arithmetic(command) ||
+         is_meta_get(command);
 }
 
 // NS: the condition of a store did not hold.
@@ -62,10 +81,11 @@ bool read_code(uint16_t two, Command command, Status& status) {
   switch (two) {
     case code('H', 'D'):
       status = Status::ok;
-      return !returns_value(command);
+      return (!returns_value(command) || is_meta_get(command)) && command != Command::describe;
     case code('E', 'N'):
       status = Status::not_found;
-      return returns_value(command) || command == Command::touch || command == Command::probe;
+      return returns_value(command) || command == Command::touch || command == Command::probe ||
+             command == Command::describe;
     case code('N', 'F'):
       status =
           command == Command::append || command == Command::prepend ? Status::not_stored : Status::not_found;
@@ -132,6 +152,23 @@ MetaReply read_value(Command command, std::string_view line, size_t line_bytes, 
   return result;
 }
 
+// ME <key> <name>=<value>*, the size last: the whole item's.
+MetaReply read_description(std::string_view line, size_t line_bytes) {
+  constexpr std::string_view kSize = " size=";
+  MetaReply result;
+  (void)take_word(line);
+  if (!line.starts_with(' ')) return broken();
+  line.remove_prefix(1);
+  const size_t size = line.rfind(kSize);
+  if (size == line.npos || !read_number(line.substr(size + kSize.size()), result.reply.number))
+    return broken();
+  result.outcome = MetaReply::Outcome::reply;
+  result.consumed = line_bytes;
+  result.reply.status = Status::ok;
+  result.reply.value = {{}, line.data(), size};
+  return result;
+}
+
 }  // namespace
 
 MetaReply parse_meta_reply(Command command, std::string_view in, size_t max_value) {
@@ -149,6 +186,7 @@ MetaReply parse_meta_reply(Command command, std::string_view in, size_t max_valu
     const uint16_t two = code(line[0], line[1]);
     const std::string_view rest = line.substr(2);
     if (two == code('V', 'A')) return read_value(command, rest, line_bytes, in, max_value);
+    if (two == code('M', 'E') && command == Command::describe) return read_description(rest, line_bytes);
     if (read_code(two, command, result.reply.status))
       return read_flags(rest, result.reply) ? result : broken();
     return broken();

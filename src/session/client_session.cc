@@ -4,11 +4,13 @@
 #include <utility>
 
 #include "protocol/binary_encoder.h"
+#include "protocol/text_encoder.h"
 
 namespace mctenant::session {
 namespace {
 
 using protocol::Command;
+using protocol::Dialect;
 using protocol::Handling;
 using protocol::Status;
 
@@ -46,11 +48,7 @@ void ClientSession::set_state(State state) {
 }
 
 void ClientSession::on_input(base::InputBuffer& in) {
-  using Outcome = protocol::BinaryDecoder::Outcome;
-  if (!std::exchange(first_byte_seen_, true) &&
-      static_cast<uint8_t>(in.view()[0]) != protocol::kBinaryRequestMagic) {
-    return greet_other_protocol();
-  }
+  using Outcome = protocol::Decoded::Outcome;
   while (!in.view().empty() && may_take()) {
     const auto result = decoder_.decode(in.view());
     if (result.outcome == Outcome::incomplete) return in.expect(result.needed);
@@ -59,6 +57,7 @@ void ClientSession::on_input(base::InputBuffer& in) {
       close_when_answered(CloseReason::malformed);
       return;
     }
+    if (result.outcome == Outcome::foreign) return close_when_answered(CloseReason::other_protocol);
     if (result.outcome == Outcome::request) {
       if (result.request.row->handling == Handling::barrier && head_ != nullptr &&
           result.request.fault == Status::ok) {
@@ -71,12 +70,6 @@ void ClientSession::on_input(base::InputBuffer& in) {
     in.consume(result.consumed);
   }
   update_flow();
-}
-
-void ClientSession::greet_other_protocol() {
-  transport_.output().append(
-      "CLIENT_ERROR this port speaks memcached's binary protocol with SASL sign-in\r\n");
-  close_when_answered(CloseReason::other_protocol);
 }
 
 void ClientSession::take(const protocol::ClientRequest& request, base::InputBuffer& in) {
@@ -100,6 +93,7 @@ void ClientSession::refuse(const protocol::ClientRequest& request) {
   if (request.row->command == Command::sasl_auth) sign_out();
   protocol::Reply reply;
   reply.status = request.fault;
+  reply.value = {{}, request.words.data(), request.words.size()};
   answer(push(request), reply);
   if (request.fault != Status::auth_error) return context_.figures.requests_malformed.add();
   context_.figures.commands_refused.add();
@@ -127,12 +121,15 @@ void ClientSession::take_barrier(const protocol::ClientRequest& request) {
       return begin_sign_in(request);
     case Command::sasl_step:
       return step_sign_in(request);
+    case Command::text_sign_in:
+      return begin_text_sign_in(request);
     case Command::stat:
       return write_stats(request);
     case Command::flush:
       return begin_flush(request);
     case Command::quit:
-      if (!request.row->quiet) write_body(request, Status::ok, {}, {});
+      if (request.row->dialect == Dialect::binary && !request.row->quiet)
+        write_body(request, Status::ok, {}, {});
       return close_when_answered(CloseReason::client_quit);
     default:
       return refuse(request);
@@ -178,8 +175,20 @@ void ClientSession::answer(Operation& operation, const protocol::Reply& reply) {
 }
 
 void ClientSession::write(const Operation& operation, const protocol::Reply& reply) {
-  const size_t written = protocol::write_binary_reply(*operation.row, operation.opaque,
-                                                      operation.returned_key(), reply, transport_.output());
+  const protocol::CommandRow& row = *operation.row;
+  base::OutputQueue& out = transport_.output();
+  size_t written = 0;
+  switch (row.dialect) {
+    case Dialect::binary:
+      written = protocol::write_binary_reply(row, operation.opaque, operation.returned_key(), reply, out);
+      break;
+    case Dialect::text:
+      written = protocol::write_text_reply(row, operation.place, operation.returned_key(), reply, out);
+      break;
+    case Dialect::meta:
+      written = protocol::write_meta_reply(row, operation.wanted, operation.returned_key(), reply, out);
+      break;
+  }
   if (operation.shard != nullptr) operation.shard->counters.bytes_written.add(written);
 }
 
@@ -192,9 +201,23 @@ void ClientSession::retire_head() {
 
 void ClientSession::write_body(const protocol::ClientRequest& request, Status status, std::string_view key,
                                std::string_view body) {
-  const size_t written =
-      protocol::write_binary_body(*request.row, request.opaque, status, key, body, transport_.output());
-  if (shard_ != nullptr) shard_->counters.bytes_written.add(written);
+  sent(protocol::write_binary_body(*request.row, request.opaque, status, key, body, transport_.output()));
+}
+
+void ClientSession::conclude(const protocol::ClientRequest& request, Status status, std::string_view body,
+                             std::string_view line) {
+  if (request.row->dialect == Dialect::binary) {
+    if (!silent(*request.row, status)) write_body(request, status, {}, body);
+    return;
+  }
+  if (!line.empty()) return sent(protocol::write_text_line(line, transport_.output()));
+  protocol::Reply reply;
+  reply.status = status;
+  sent(protocol::write_text_reply(*request.row, {}, {}, reply, transport_.output()));
+}
+
+void ClientSession::sent(size_t bytes) {
+  if (shard_ != nullptr) shard_->counters.bytes_written.add(bytes);
   transport_.flush();
 }
 

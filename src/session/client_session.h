@@ -8,7 +8,7 @@
 
 #include "auth/authenticator.h"
 #include "base/input_buffer.h"
-#include "protocol/binary_decoder.h"
+#include "protocol/client_decoder.h"
 #include "session/context.h"
 #include "session/operation.h"
 #include "session/transport.h"
@@ -35,6 +35,10 @@ class ClientSession {
   ~ClientSession();
   ClientSession(const ClientSession&) = delete;
   ClientSession& operator=(const ClientSession&) = delete;
+
+  // Before any input: the connection itself says who it is, as one of a listener that is bound to a
+  // credential. False if there is no such user, or no room for its connection.
+  [[nodiscard]] bool begin_signed_in(std::string_view username) { return enter(username); }
 
   // Takes whole frames from `in`, as many as may be taken now.
   void on_input(base::InputBuffer& in);
@@ -65,7 +69,6 @@ class ClientSession {
   void take_local(const protocol::ClientRequest& request);
   void take_barrier(const protocol::ClientRequest& request);
   void refuse(const protocol::ClientRequest& request);
-  void greet_other_protocol();
   void close_when_answered(CloseReason reason);
 
   // Order and back-pressure (client_session.cc).
@@ -73,8 +76,12 @@ class ClientSession {
   void answer(Operation& operation, const protocol::Reply& reply);
   void write(const Operation& operation, const protocol::Reply& reply);
   void retire_head();
+  // Binary: a packet. Text: the line that says so, or that of memcached for the status.
   void write_body(const protocol::ClientRequest& request, protocol::Status status, std::string_view key,
                   std::string_view body);
+  void conclude(const protocol::ClientRequest& request, protocol::Status status, std::string_view body,
+                std::string_view line = {});
+  void sent(size_t bytes);
   // Bytes of requests and replies that may be held for this client.
   [[nodiscard]] uint64_t buffer() const;
   [[nodiscard]] bool may_take() const;
@@ -97,6 +104,9 @@ class ClientSession {
 
   // Sign-in, flush (tenant_commands.cc).
   void begin_sign_in(const protocol::ClientRequest& request);
+  void begin_text_sign_in(const protocol::ClientRequest& request);
+  void start_sign_in(const protocol::ClientRequest& request, std::string_view mechanism,
+                     std::string_view message);
   void step_sign_in(const protocol::ClientRequest& request);
   void on_sign_in(const auth::Result& result);
   [[nodiscard]] bool enter(std::string_view username);
@@ -119,11 +129,10 @@ class ClientSession {
 
   Context& context_;
   Transport& transport_;
-  protocol::BinaryDecoder decoder_;
+  protocol::ClientDecoder decoder_;
   State state_ = State::signed_out;
   bool paused_ = false;
   bool waits_for_idle_ = false;  // the next frame is a barrier
-  bool first_byte_seen_ = false;
   bool finished_ = false;
   uint8_t growing_ = 0;  // operations of several steps under way: 0 or 1
   uint32_t refusals_ = 0;

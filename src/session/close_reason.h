@@ -14,7 +14,7 @@ namespace mctenant::session {
   X(sign_in_timeout, "no sign-in within limits.sign_in_timeout")           \
   X(refusals, "limits.sign_in_refusals commands or sign-ins were refused") \
   X(malformed, "a frame whose length can't be trusted")                    \
-  X(other_protocol, "the first byte is not the binary protocol's")         \
+  X(other_protocol, "it speaks another protocol, such as HTTP")            \
   X(too_many_connections, "limits.max_connections are open")               \
   X(tenant_removed, "the tenant is no longer configured")                  \
   X(credential_changed, "the credential is gone or has another password")  \

@@ -29,7 +29,7 @@ struct Figures {
   base::Counter sign_ins_refused;
   base::Counter sign_ins_busy;
   base::Counter commands_refused;  // before sign-in
-  base::Counter requests;          // of the binary protocol, of any kind
+  base::Counter requests;          // of any kind
   base::Counter requests_malformed;
 };
 

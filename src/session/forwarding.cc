@@ -15,6 +15,8 @@ using protocol::Status;
 constexpr size_t kShareFrom = 16 * 1024;
 // How often an append is tried again because others change the same item between its two steps.
 constexpr uint8_t kGrowAttempts = 200;
+// The longest value that a request without one creates: a number.
+constexpr uint64_t kCreatedValue = 20;
 
 protocol::Reply with_status(Status status) {
   protocol::Reply reply;
@@ -47,10 +49,12 @@ void count(tenant::Counters& counters, Command command, uint64_t cas, Status sta
   if (status == Status::temporary_failure) counters.temporary_failures.add();
   switch (command) {
     case Command::get:
+    case Command::meta_get:
       counters.cmd_get.add();
       return count_hit_or_miss(counters.get_hits, counters.get_misses, status);
     case Command::touch:
     case Command::get_and_touch:
+    case Command::meta_get_and_touch:
       counters.cmd_touch.add();
       return count_hit_or_miss(counters.touch_hits, counters.touch_misses, status);
     case Command::remove:
@@ -60,6 +64,8 @@ void count(tenant::Counters& counters, Command command, uint64_t cas, Status sta
       return count_hit_or_miss(counters.incr_hits, counters.incr_misses, status);
     case Command::decrement:
       return count_hit_or_miss(counters.decr_hits, counters.decr_misses, status);
+    case Command::describe:
+      return;
     default:
       return count_store(counters, cas, status);
   }
@@ -74,11 +80,15 @@ void ClientSession::forward(const protocol::ClientRequest& incoming, base::Input
   const std::string_view prefix = tenant_->prefix(*shard_);
   const size_t size = tenant::write_server_key(prefix, request.key, server_key);
   context_.accounting->track(account_, shard_->generation, {server_key, size}, prefix.size(), operation.key);
-  if (incoming.row->returns_key) operation.return_key(request.key);
+  if (incoming.row->returns_key || (incoming.meta != nullptr && incoming.meta->key))
+    operation.return_key(request.key);
   operation.client_key_size = static_cast<uint32_t>(request.key.size());
   if (!operation.key.server->ready()) return finish(operation, with_status(Status::temporary_failure));
   if (incoming.fault == Status::too_large) return refuse_store(operation);
-  if (!stores_whole_value(request.command) && !grows(request.command)) return send(operation, request);
+  if (!stores_whole_value(request.command) && !grows(request.command)) {
+    if (request.create) reserve(operation, quota::item_bytes(size, kCreatedValue, 0));
+    return send(operation, request);
+  }
   protocol::Request store = request;
   if (store.value.size >= kShareFrom) store.value = in.share({store.value.data, store.value.size});
   operation.request_bytes = store.value.size;
@@ -215,6 +225,12 @@ void ClientSession::finish(Operation& operation, const protocol::Reply& reply) {
     status = Status::too_large;
   }
   count(operation.shard->counters, operation.row->command, operation.cas, status);
+  if (operation.row->command == Command::describe && status == Status::ok) {
+    protocol::Reply described = reply;  // as if the key were the client's
+    described.number += operation.client_key_size;
+    described.number -= operation.key.server_key.view().size();
+    return answer(operation, described);
+  }
   if (status == reply.status) return answer(operation, reply);
   answer(operation, with_status(status));
 }

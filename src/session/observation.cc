@@ -1,5 +1,8 @@
 #include "session/observation.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "quota/expiry.h"
 #include "quota/item_limit.h"
 
@@ -41,9 +44,16 @@ uint64_t digits(uint64_t number) {
   return count;
 }
 
+// When the item expires, as the reply tells: memcached writes a time that has passed as a very large one.
+uint32_t expires_at(const Reply& reply, int64_t now) {
+  if (reply.expiry < 0) return 0;
+  if (reply.expiry > std::numeric_limits<int32_t>::max()) return quota::kExpired;
+  return static_cast<uint32_t>(std::min<int64_t>(now + reply.expiry, quota::kUnknownExpiry - 1));
+}
+
 Event of_probe(const Operation& operation, const Reply& reply, int64_t now) {
   Event made = present(Kind::inspected, operation, reply, reply.number);
-  made.expiry = reply.expiry < 0 ? 0 : static_cast<uint32_t>(now + reply.expiry);
+  made.expiry = expires_at(reply, now);
   return made;
 }
 
@@ -55,6 +65,23 @@ Found of_read(const Operation& operation, const Reply& reply, int64_t now) {
   Event made = command == Command::touch ? event(Kind::touched)
                                          : present(Kind::touched, operation, reply, reply.value.size);
   made.cas = reply.cas;
+  made.expiry = quota::expiry_time(operation.expiry, now);
+  return made;
+}
+
+// A get of the meta protocol. Not to bump an item is not to rank it, either.
+Found of_meta_get(const Operation& operation, const Reply& reply, int64_t now) {
+  if (reply.status == Status::not_found) return event(Kind::missed);
+  if (reply.status != Status::ok) return std::nullopt;
+  const uint64_t value = operation.wanted.value ? reply.value.size : reply.number;
+  const bool changes = operation.row->command == Command::meta_get_and_touch;
+  if (operation.tells_expiry) {
+    Event made = present(changes ? Kind::touched : Kind::inspected, operation, reply, value);
+    made.expiry = expires_at(reply, now);
+    return made;
+  }
+  if (!changes || operation.unsettled) return present(Kind::hit, operation, reply, value);
+  Event made = present(Kind::touched, operation, reply, value);
   made.expiry = quota::expiry_time(operation.expiry, now);
   return made;
 }
@@ -122,7 +149,14 @@ Found observe(const Operation& operation, const Reply& reply, int64_t now) {
     case Command::get_and_touch:
     case Command::touch:
       return of_read(operation, reply, now);
+    case Command::meta_get:
+    case Command::meta_get_and_touch:
+      return of_meta_get(operation, reply, now);
+    case Command::describe:
+      return std::nullopt;
     case Command::remove:
+      // What is only marked stale has another CAS now, which the reply does not tell.
+      if (operation.invalidate && reply.status == Status::ok) return std::nullopt;
       return of_removal(operation.cas, reply);
     case Command::increment:
     case Command::decrement:

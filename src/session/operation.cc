@@ -12,12 +12,13 @@ using protocol::Status;
 void Operation::on_reply(const protocol::Reply& reply) {
   if (reserved != 0) key.ledger->release(std::exchange(reserved, 0));
   // The time is asked for only where an expiry is reckoned from it.
-  const int64_t now = expiry != 0 || step == Step::probing ? accounting->now() : 0;
+  const int64_t now = expiry != 0 || tells_expiry || step == Step::probing ? accounting->now() : 0;
   if (const auto event = observe(*this, reply, now)) {
     accounting->tell(key, *event);
   } else if (reply.status == Status::temporary_failure || reply.status == Status::not_stored) {
     accounting->probe(key);
   }
+  if (unsettled && reply.status == Status::ok) accounting->probe(key);
   if (session == nullptr) return drop();
   session->on_reply(*this, reply);
 }

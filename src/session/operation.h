@@ -7,6 +7,7 @@
 #include "base/free_list.h"
 #include "protocol/client_request.h"
 #include "protocol/message.h"
+#include "protocol/text_encoder.h"
 #include "session/accounting.h"
 #include "session/tracked_key.h"
 #include "tenant/tenant.h"
@@ -43,11 +44,17 @@ class Operation final : public upstream::Call {
         accounting(&its_accounting),
         row(request.row),
         opaque(request.opaque),
+        place{request.alone, request.last},
         create(request.request.create),
+        invalidate(request.request.invalidate),
+        tells_expiry(request.request.tells_expiry),
+        unsettled(request.request.unsettled),
         cas(request.request.cas),
         initial(request.request.initial),
         expiry(request.request.expiry),
-        stored_flags(request.request.flags) {}
+        stored_flags(request.request.flags) {
+    if (request.meta != nullptr) wanted = *request.meta;
+  }
 
   void on_reply_near() override { key.ledger->expect_now(key.hash); }
   void on_reply(const protocol::Reply& reply) override;
@@ -73,11 +80,17 @@ class Operation final : public upstream::Call {
   Operation* next = nullptr;
   const protocol::CommandRow* row;
   tenant::Shard* shard = nullptr;  // of the tenant that asked; null before sign-in
-  uint32_t opaque;
+  uint32_t opaque;                 // binary
+  protocol::KeyPlace place;        // text
+  protocol::MetaReturn wanted;     // meta
   Step step = Step::single;
   bool answered = false;
   uint8_t attempts = 0;
-  bool create;  // increment, decrement: store `initial` where there is nothing
+  // As in the request.
+  bool create;
+  bool invalidate;
+  bool tells_expiry;
+  bool unsettled;
   uint32_t client_key_size = 0;
   uint64_t cas;  // the client's
   uint64_t initial;

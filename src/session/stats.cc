@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/text_encoder.h"
 #include "session/client_session.h"
 
 namespace mctenant::session {
@@ -17,17 +18,19 @@ uint64_t seconds(base::Duration duration) {
 
 }  // namespace
 
-// A line a packet, and an empty one behind them.
+// A figure a packet, and an empty one behind them; or a figure a line, and END.
 class ClientSession::StatsWriter {
  public:
   StatsWriter(ClientSession& session, const protocol::ClientRequest& request)
       : session_(session), request_(request) {}
-  ~StatsWriter() { session_.write_body(request_, Status::ok, {}, {}); }
+  ~StatsWriter() { session_.conclude(request_, Status::ok, {}); }
   StatsWriter(const StatsWriter&) = delete;
   StatsWriter& operator=(const StatsWriter&) = delete;
 
   void line(std::string_view name, std::string_view value) {
-    session_.write_body(request_, Status::ok, name, value);
+    if (request_.row->dialect == protocol::Dialect::binary)
+      return session_.write_body(request_, Status::ok, name, value);
+    session_.sent(protocol::write_text_figure(name, value, session_.transport_.output()));
   }
   void line(std::string_view name, uint64_t value) {
     char digits[20];
@@ -44,11 +47,11 @@ void ClientSession::write_stats(const protocol::ClientRequest& request) {
   const std::string_view group = request.request.key;
   if (group == "reset") {
     tenant_->reset_stats();
-    return write_body(request, Status::ok, {}, {});
+    return conclude(request, Status::ok, {}, "RESET");
   }
   if (group == "settings") return write_settings(request);
   if (group == "items") return write_item_stats(request);
-  if (!group.empty()) return write_body(request, Status::not_found, {}, text_of(Status::not_found));
+  if (!group.empty()) return conclude(request, Status::not_found, text_of(Status::not_found), "ERROR");
   write_general_stats(request);
 }
 

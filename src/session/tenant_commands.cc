@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
+#include "base/secret.h"
 #include "session/client_session.h"
 
 namespace mctenant::session {
@@ -12,6 +14,8 @@ using protocol::Status;
 constexpr std::string_view kAccepted = "Authenticated";
 constexpr std::string_view kBusy = "Too many sign-ins wait; try again";
 constexpr std::string_view kTooMany = "Too many connections of this tenant";
+constexpr std::string_view kBusyLine = "SERVER_ERROR too many sign-ins wait; try again";
+constexpr std::string_view kTooManyLine = "SERVER_ERROR too many connections of this tenant";
 
 // When a flush is to happen, in Unix seconds, as memcached takes its delay: up to 30 days it counts from now,
 // and beyond it is the time itself.
@@ -28,13 +32,38 @@ bool ClientSession::pool_can_serve() const {
 
 void ClientSession::begin_sign_in(const protocol::ClientRequest& request) {
   sign_out();
+  const base::Slice& message = request.request.value;
+  start_sign_in(request, request.request.key, {message.data, message.size});
+}
+
+// memcached's own form has the name before the password, MemCachier's has it for a key. A password may have
+// spaces, so the first word counts as a name only if it is one.
+void ClientSession::begin_text_sign_in(const protocol::ClientRequest& request) {
+  std::string_view username = request.request.key;
+  std::string_view password{request.request.value.data, request.request.value.size};
+  const size_t space = password.find(' ');
+  if (space != password.npos && context_.directory().find_by_username(password.substr(0, space)) != nullptr) {
+    username = password.substr(0, space);
+    password.remove_prefix(space + 1);
+  }
+  char message[protocol::TextDecoder::kMaxLine + protocol::TextDecoder::kMaxSignIn];
+  char* end = message;
+  *end++ = '\0';  // nobody to act for
+  end = std::copy(username.begin(), username.end(), end);
+  *end++ = '\0';
+  end = std::copy(password.begin(), password.end(), end);
+  const auto size = static_cast<size_t>(end - message);
+  start_sign_in(request, "PLAIN", {message, size});
+  base::wipe(message, size);
+}
+
+void ClientSession::start_sign_in(const protocol::ClientRequest& request, std::string_view mechanism,
+                                  std::string_view message) {
   barrier_row_ = request.row;
   barrier_opaque_ = request.opaque;
   sign_in_ = context_.authenticator->begin();
   set_state(State::signing_in);
-  const base::Slice& message = request.request.value;
-  on_sign_in(sign_in_->start(request.request.key, {message.data, message.size},
-                             [this](const auth::Result& result) { on_sign_in(result); }));
+  on_sign_in(sign_in_->start(mechanism, message, [this](const auth::Result& result) { on_sign_in(result); }));
 }
 
 void ClientSession::step_sign_in(const protocol::ClientRequest& request) {
@@ -62,14 +91,14 @@ void ClientSession::on_sign_in(const auth::Result& result) {
       break;
     case Verdict::accepted:
       if (enter(result.username)) {
-        write_body(request, Status::ok, {}, kAccepted);
+        conclude(request, Status::ok, kAccepted);
       } else {
-        write_body(request, Status::temporary_failure, {}, kTooMany);
+        conclude(request, Status::temporary_failure, kTooMany, kTooManyLine);
       }
       break;
     case Verdict::busy:
       context_.figures.sign_ins_busy.add();
-      write_body(request, Status::temporary_failure, {}, kBusy);
+      conclude(request, Status::temporary_failure, kBusy, kBusyLine);
       break;
     default:
       context_.figures.sign_ins_refused.add();
@@ -77,7 +106,7 @@ void ClientSession::on_sign_in(const auth::Result& result) {
       if (const tenant::Entry* entry = context_.directory().find_by_username(result.claimed)) {
         entry->tenant->shard(context_.worker).counters.auth_errors.add();
       }
-      write_body(request, Status::auth_error, {}, text_of(Status::auth_error));
+      conclude(request, Status::auth_error, text_of(Status::auth_error));
       if (++refusals_ >= context_.limits.sign_in_refusals) close_when_answered(CloseReason::refusals);
       break;
   }
@@ -168,7 +197,7 @@ void ClientSession::on_flushed(bool written) {
   request.row = barrier_row_;
   request.opaque = barrier_opaque_;
   const Status status = written ? Status::ok : Status::temporary_failure;
-  if (!silent(*barrier_row_, status)) write_body(request, status, {}, text_of(status));
+  conclude(request, status, text_of(status));
   update_flow();
 }
 

@@ -18,7 +18,8 @@ constexpr size_t kMaxCheckLine = 4096;
 // Whether a request that may or may not have been carried out leaves it open what the server stores.
 bool changes_items(protocol::Command command) {
   using protocol::Command;
-  return command != Command::get && command != Command::probe;
+  return command != Command::get && command != Command::meta_get && command != Command::describe &&
+         command != Command::probe;
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/input_buffer.h"
 #include "base/output_queue.h"
+#include "protocol/meta_flags.h"
 #include "quota/books.h"
 #include "quota/item_limit.h"
 #include "session/accounting.h"
@@ -70,6 +71,7 @@ class ScriptedServer final : public upstream::Server {
     protocol::Request request;  // without key and value, which are below
     std::string key;
     std::string value;
+    std::string meta_flags;
     upstream::Call* call;
   };
   struct Item {
@@ -84,12 +86,13 @@ class ScriptedServer final : public upstream::Server {
   [[nodiscard]] uint8_t crawl() const override { return crawl_; }
   [[nodiscard]] bool crawling() const override { return crawling_; }
   void send(const protocol::Request& request, std::string_view server_key, upstream::Call& call) override {
-    Sent sent{request, std::string(server_key), {}, &call};
+    Sent sent{request, std::string(server_key), {}, std::string(request.meta_flags), &call};
     if (keep_contents_)
       sent.value.assign(request.value.data == nullptr ? "" : request.value.data, request.value.size);
     if (keep_slices_) slices_.push_back(request.value);
     sent.request.value = {};
     sent.request.key = {};
+    sent.request.meta_flags = {};
     waiting_.push_back(std::move(sent));
     ++requests_;
   }
@@ -164,17 +167,34 @@ class ScriptedServer final : public upstream::Server {
       case Command::get_and_touch:
       case Command::touch:
       case Command::probe:
+      case Command::meta_get:
+      case Command::meta_get_and_touch:
+      case Command::describe:
+        if (!present && request.create) {
+          made.won = true;
+          stores("");
+          return made;
+        }
         if (!present) return says(Status::not_found);
         made.flags = found->second.flags;
         made.cas = found->second.cas;
         made.number = found->second.value.size();
-        if (request.command == Command::get || request.command == Command::get_and_touch)
+        if (request.command == Command::describe) {
+          value = "exp=-1 la=0";
+          made.number = quota::item_bytes(sent.key.size(), made.number, made.flags);
+        } else if (request.command == Command::get || request.command == Command::get_and_touch ||
+                   (request.meta_seen & protocol::meta_bit('v')) != 0) {
           value = found->second.value;
+        }
         return says(Status::ok);
       case Command::remove:
         if (!present) return says(Status::not_found);
         if (request.cas != 0 && request.cas != found->second.cas) return says(Status::exists);
-        items_.erase(found);
+        if (request.invalidate) {
+          found->second.cas = ++last_cas_;
+        } else {
+          items_.erase(found);
+        }
         return says(Status::ok);
       case Command::add:
         if (present) return says(Status::exists);
@@ -193,7 +213,10 @@ class ScriptedServer final : public upstream::Server {
         break;
     }
     if (request.cas != 0 && !present) return says(Status::not_found);
-    if (request.cas != 0 && request.cas != found->second.cas) return says(Status::exists);
+    if (request.cas != 0 && request.cas != found->second.cas &&
+        !(request.invalidate && request.cas < found->second.cas)) {
+      return says(Status::exists);
+    }
     if (request.command == Command::append) return stores(found->second.value + sent.value);
     if (request.command == Command::prepend) return stores(sent.value + found->second.value);
     items_[sent.key].flags = request.flags;
@@ -367,6 +390,15 @@ class SessionHarness final : private session::Transport {
   [[nodiscard]] uint16_t take_status() {
     const auto replies = take_replies();
     return replies.size() == 1 ? replies[0].status : uint16_t{0xffff};
+  }
+
+  // Signs in as a text client does, and drops the reply, which must be that it did.
+  bool sign_in_text(size_t user = 0) {
+    const auto& who = HarnessUsers::instance().users[user];
+    const std::string proof = who.name + " " + who.password;
+    send("set any 0 0 " + std::to_string(proof.size()) + "\r\n" + proof + "\r\n");
+    while (received_.empty() && !finished_) run_one();
+    return take_received() == "STORED\r\n";
   }
 
   // Signs in and drops the reply; its status.

@@ -74,6 +74,8 @@ class Client {
           ASSERT_GT(result.needed, held_.size());
           most_needed_ = std::max(most_needed_, result.needed);
           return;
+        case Outcome::foreign:
+          FAIL() << "the decoder knows one protocol only";
         case Outcome::broken:
           broken_ = true;
           requests_.push_back(seen_of(result.request));

@@ -6,6 +6,9 @@
 #include <limits>
 #include <string>
 
+#include "protocol/meta_flags.h"
+#include "protocol/words.h"
+
 namespace mctenant::protocol {
 namespace {
 
@@ -47,7 +50,44 @@ TEST(MetaEncoder, AProbeAsksForSizeCasAndFlags) {
   EXPECT_EQ(encode(request_of(Command::probe)), "mg K s c f t\r\n");
 }
 
-TEST(MetaEncoder, AnInspectionNamesTheKeyAlone) {}
+TEST(MetaEncoder, ADescriptionNamesTheKeyAlone) {
+  EXPECT_EQ(encode(request_of(Command::describe)), "me K\r\n");
+}
+
+TEST(MetaEncoder, AClientsFlagsGoToTheServerButForThoseThatAreAnsweredHere) {
+  Request request = request_of(Command::meta_get);
+  const auto with = [&](std::string_view flags) {
+    request.meta_flags = flags;
+    request.meta_seen = 0;
+    for (std::string_view rest = flags, word = take_word(rest); !word.empty(); word = take_word(rest))
+      request.meta_seen |= meta_bit(word.front());
+    return encode(request);
+  };
+  EXPECT_EQ(with(""), "mg K s c f\r\n");
+  EXPECT_EQ(with("v"), "mg K v c f\r\n");
+  EXPECT_EQ(with("  q k b O123  P1 L2 v f "), "mg K v f c\r\n");
+  EXPECT_EQ(with("t s h l c f R30 u"), "mg K t s h l c f R30 u\r\n");
+  request.tells_expiry = true;
+  EXPECT_EQ(with("u"), "mg K u s c f t\r\n");
+  EXPECT_EQ(with("N30 t"), "mg K N30 t s c f\r\n");
+  request.command = Command::increment;
+  EXPECT_EQ(with("q D5 N30 J1 T9 t O1"), "ma K D5 N30 J1 T9 t v c\r\n");
+  EXPECT_EQ(with("MD c v k"), "ma K MD c v\r\n");
+}
+
+TEST(MetaEncoder, InvalidationIsAskedFor) {
+  Request request = request_of(Command::remove);
+  request.invalidate = true;
+  EXPECT_EQ(encode(request), "md K I\r\n");
+  request.cas = 5;
+  request.sets_expiry = true;
+  request.expiry = 30;
+  EXPECT_EQ(encode(request), "md K C5 I T30\r\n");
+  Request store = request_of(Command::set, "abc");
+  store.invalidate = true;
+  store.cas = 5;
+  EXPECT_EQ(encode(store), "ms K 3 C5 I c\r\nabc\r\n");
+}
 
 TEST(MetaEncoder, Stores) {
   EXPECT_EQ(encode(request_of(Command::set, "abc")), "ms K 3 c\r\nabc\r\n");
