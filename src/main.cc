@@ -32,7 +32,7 @@ int serve(const std::string& file) {
   for (const config::Finding& warning : parsed.warnings) base::log::warn("{}", warning.format(file));
   for (const config::Finding& fault : parsed.faults) base::log::error("{}", fault.format(file));
   if (!parsed.config) return 1;
-  auto server = server::Server::start(std::move(*parsed.config), server::ConfigFile{file, parsed.file});
+  auto server = server::Server::start(std::move(*parsed.config), server::ConfigFile{file, std::move(parsed.files)});
   if (!server) {
     base::log::error("{}", server.error().message);
     return 1;

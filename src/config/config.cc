@@ -58,10 +58,11 @@ void parse_tenancy(Object& root, Config& config, std::vector<PendingPassword>& p
   }
 }
 
-void parse_root(Object& root, const std::string& folder, Config& config,
+void parse_root(Object& root, const std::string& folder, Config& config, FileSet& files,
                 std::vector<PendingPassword>& passwords) {
+  std::vector<PendingCredential> bound;
   if (const auto value = root.need("listeners", "[{\"address\": \"0.0.0.0:11211\"}]")) {
-    parse_listeners(*value, config.listeners);
+    parse_listeners(*value, folder, config.listeners, files, bound);
   }
   if (const auto value = root.find("admin")) config.admin = parse_admin(*value, folder);
   const auto workers = root.find("workers");
@@ -70,6 +71,7 @@ void parse_root(Object& root, const std::string& folder, Config& config,
   if (const auto value = root.find("state")) config.state = value->path(folder).value_or("");
   if (const auto value = root.find("limits")) parse_limits(*value, config.limits);
   parse_tenancy(root, config, passwords);
+  check_bound_listeners(bound, config.tenants);
   root.finish();
 }
 
@@ -116,10 +118,12 @@ Parsed parse(std::string_view text, const std::string& file, const auth::Credent
   Findings findings;
   Node tree;
   Config config;
+  Parsed parsed;
   if (parse_json(text, tree, findings)) {
     std::vector<PendingPassword> passwords;
     Object root(Value(tree, "", findings));
-    if (root.valid()) parse_root(root, std::filesystem::path(file).parent_path().string(), config, passwords);
+    const std::string folder = std::filesystem::path(file).parent_path().string();
+    if (root.valid()) parse_root(root, folder, config, parsed.files, passwords);
     if (!findings.any_fault()) {
       for (const PendingPassword& pending : passwords) {
         tenant::Credential& credential = config.tenants[pending.tenant].credentials[pending.credential];
@@ -128,7 +132,6 @@ Parsed parse(std::string_view text, const std::string& file, const auth::Credent
     }
   }
   wipe(tree);
-  Parsed parsed;
   if (!findings.any_fault()) parsed.config = std::move(config);
   parsed.faults = findings.take_faults();
   parsed.warnings = findings.take_warnings();
@@ -138,10 +141,14 @@ Parsed parse(std::string_view text, const std::string& file, const auth::Credent
 Parsed load(const std::string& file, const auth::CredentialSource* known) {
   FileState state = FileState::of(file);
   auto text = read_file(file, state);
-  if (!text) return {std::nullopt, {{"", text.error().message}}, {}, state};
-  Parsed parsed = parse(*text, file, known);
-  base::wipe(*text);
-  parsed.file = state;
+  Parsed parsed;
+  if (text) {
+    parsed = parse(*text, file, known);
+    base::wipe(*text);
+  } else {
+    parsed.faults.push_back({"", text.error().message});
+  }
+  parsed.files.add(file, state);
   return parsed;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,8 @@
 #include "base/units.h"
 #include "config/file_state.h"
 #include "net/address.h"
+#include "net/listener.h"
+#include "net/tls_context.h"
 #include "session/options.h"
 #include "tenant/tenant.h"
 #include "upstream/options.h"
@@ -27,7 +30,9 @@ struct Finding {
 
 struct Listener {
   net::Address address;
-  bool operator==(const Listener&) const = default;
+  mode_t mode = net::kPrivateSocket;                // of a unix socket
+  std::string credential;                           // whose its connections are; empty: nobody's
+  std::shared_ptr<const net::TlsContext> tls = {};  // loaded from its files; null: in plain
 };
 
 struct Admin {
@@ -59,7 +64,7 @@ struct Parsed {
   std::optional<Config> config;  // only without faults
   std::vector<Finding> faults;   // all of them, in the file's order
   std::vector<Finding> warnings;
-  FileState file;  // of the file that was read, by load()
+  FileSet files;  // of the file itself, if load() has read it, and those of its TLS listeners
 };
 
 // Reads `text`, which came from `file`: relative paths in it stand relative to that file's folder.

@@ -28,4 +28,10 @@ FileState FileState::of(int descriptor) {
   return fstat(descriptor, &status) == 0 ? state_of(status) : FileState{};
 }
 
+FileSet FileSet::now() const {
+  FileSet result = *this;
+  for (File& file : result.files_) file.state = FileState::of(file.path);
+  return result;
+}
+
 }  // namespace mctenant::config

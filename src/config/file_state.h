@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace mctenant::config {
 
@@ -19,6 +21,26 @@ struct FileState {
   [[nodiscard]] static FileState of(int descriptor);
 
   bool operator==(const FileState&) const = default;
+};
+
+// Files that were read together, as they were then.
+class FileSet {
+ public:
+  // `state` was looked at before the file was read, or is of the open file that was.
+  void add(std::string path, const FileState& state) { files_.push_back({std::move(path), state}); }
+  // The same files as they are now.
+  [[nodiscard]] FileSet now() const;
+
+  bool operator==(const FileSet&) const = default;
+
+ private:
+  struct File {
+    std::string path;
+    FileState state;
+    bool operator==(const File&) const = default;
+  };
+
+  std::vector<File> files_;
 };
 
 }  // namespace mctenant::config

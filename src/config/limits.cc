@@ -22,6 +22,7 @@ constexpr LimitRow kTable[] = {
     {"pipeline", &Limits::pipeline, 1, 65'536},
     {"connection_buffer", &Limits::connection_buffer, 64 * base::kKiB, 4 * base::kGiB},
     {"max_connections", &Limits::max_connections, 1, 1'000'000},
+    {"handshakes", &Limits::handshakes, 1, 1'000'000},
     duration_row("drain_timeout", &Limits::drain_timeout, milliseconds(0), hours(1)),
     {"sign_in_queue", &Limits::sign_in_queue, 1, 1'000'000, false},
     {"sign_in_threads", &Limits::sign_in_threads, 1, 64, false},

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "config/sections.h"
 #include "config/token_file.h"
@@ -22,22 +23,25 @@ std::optional<net::Address> parse_address(const Value& value) {
   return std::nullopt;
 }
 
-void parse_listeners(const Value& value, std::vector<Listener>& listeners) {
+void parse_listeners(const Value& value, const std::string& folder, std::vector<Listener>& listeners,
+                     FileSet& files, std::vector<PendingCredential>& bound) {
   const auto items = value.list("listeners");
   if (!items) return;
   if (items->empty()) value.fault("is empty; write at least one listener: {\"address\": \"0.0.0.0:11211\"}");
   for (const Value& item : *items) {
     Object object(item);
-    object.not_built("tls", "the listener would speak plain text");
     const auto place = object.need("address", "\"0.0.0.0:11211\"");
     const auto address = place ? parse_address(*place) : std::nullopt;
+    Listener listener;
+    if (address) listener.address = *address;
+    parse_access(object, folder, listener, files, bound);
     object.finish();
     if (!address) continue;
     const bool twice = std::any_of(listeners.begin(), listeners.end(), [&address](const Listener& other) {
       return takes_one_place(*address) && other.address == *address;
     });
     if (twice) place->fault(in_quotes(address->text()) + " has a listener already; remove one of them");
-    listeners.push_back({*address});
+    listeners.push_back(std::move(listener));
   }
 }
 

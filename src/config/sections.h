@@ -17,7 +17,21 @@ namespace mctenant::config {
 
 [[nodiscard]] std::optional<net::Address> parse_address(const Value& value);
 
-void parse_listeners(const Value& value, std::vector<Listener>& listeners);
+// A listener's credential, which is to be among those of the tenants.
+struct PendingCredential {
+  Value place;
+  std::string username;
+};
+
+// Reads the files of TLS too, which stand relative to `folder`.
+void parse_listeners(const Value& value, const std::string& folder, std::vector<Listener>& listeners,
+                     FileSet& files, std::vector<PendingCredential>& bound);
+void check_bound_listeners(const std::vector<PendingCredential>& bound,
+                           const std::vector<TenantConfig>& tenants);
+
+// The keys of a listener that say who may connect to it, and how; see listener_access.cc.
+void parse_access(Object& object, const std::string& folder, Listener& listener, FileSet& files,
+                  std::vector<PendingCredential>& bound);
 
 // Reads the token's file too, which stands relative to `folder`.
 [[nodiscard]] std::optional<Admin> parse_admin(const Value& value, const std::string& folder);

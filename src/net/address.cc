@@ -154,4 +154,19 @@ base::Expected<SocketAddress> resolve(const Address& address) {
   return result;
 }
 
+std::string peer_text(int fd) {
+  SocketAddress peer;
+  peer.length = sizeof peer.storage;
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer.storage), &peer.length) != 0) return "";
+  char host[NI_MAXHOST];
+  char port[NI_MAXSERV];
+  if (peer.storage.ss_family == AF_UNIX) return "";
+  if (getnameinfo(peer.get(), peer.length, host, sizeof host, port, sizeof port,
+                  NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    return "";
+  }
+  const bool brackets = std::strchr(host, ':') != nullptr;
+  return (brackets ? "[" + std::string(host) + "]" : std::string(host)) + ":" + port;
+}
+
 }  // namespace mctenant::net

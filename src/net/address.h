@@ -40,4 +40,7 @@ struct SocketAddress {
 // Looks a name up; may block on DNS, so only before the loops start or on a thread of its own.
 [[nodiscard]] base::Expected<SocketAddress> resolve(const Address& address);
 
+// Whom a connected socket leads to, in the form of Address::text(); empty for a unix socket.
+[[nodiscard]] std::string peer_text(int fd);
+
 }  // namespace mctenant::net

@@ -51,6 +51,7 @@ void EventLoop::run() {
 
 void EventLoop::turn() {
   now_valid_ = false;
+  toil_ = 0;
   event_base_loop(base_, EVLOOP_ONCE);
   end_turn();
 }

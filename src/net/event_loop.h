@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -63,12 +64,17 @@ class EventLoop final : public base::Executor {
     *end_of_turn_tail_ = &work;
     end_of_turn_tail_ = &work.next_;
   }
+  // Work of a millisecond of CPU, as of a TLS handshake, asks first: false if this turn has had its share of
+  // such work, and it is to be done in the next. So a storm of it does not hold up everybody else.
+  [[nodiscard]] bool may_toil() { return toil_++ < kToilATurn; }
   void discard(std::unique_ptr<Discardable> object) { discarded_.push_back(std::move(object)); }
 
   // For this room only.
   [[nodiscard]] event_base* base() { return base_; }
 
  private:
+  static constexpr uint32_t kToilATurn = 2;
+
   void run_posted();
   void end_turn();
 
@@ -80,6 +86,7 @@ class EventLoop final : public base::Executor {
   std::atomic<bool> stopping_{false};
   base::TimePoint now_{};
   bool now_valid_ = false;
+  uint32_t toil_ = 0;
   EndOfTurn* end_of_turn_ = nullptr;
   EndOfTurn** end_of_turn_tail_ = &end_of_turn_;
   std::vector<std::unique_ptr<Discardable>> discarded_;

@@ -58,7 +58,7 @@ void remove_abandoned_socket(const Address& address, const SocketAddress& where)
 
 }  // namespace
 
-base::Expected<int> open_listening_socket(Address& address) {
+base::Expected<int> open_listening_socket(Address& address, mode_t mode) {
   auto resolved = resolve(address);
   if (!resolved) return tl::unexpected(resolved.error());
   const SocketAddress& where = *resolved;
@@ -69,7 +69,10 @@ base::Expected<int> open_listening_socket(Address& address) {
   } else {
     set_options(fd);
   }
-  if (bind(fd, where.get(), where.length) != 0 || listen(fd, kBacklog) != 0) {
+  // Nobody connects before listen(), so that the mode holds from the first.
+  if (bind(fd, where.get(), where.length) != 0 ||
+      (address.kind == Address::Kind::unix_socket && chmod(address.host.c_str(), mode) != 0) ||
+      listen(fd, kBacklog) != 0) {
     const int error = errno;
     close(fd);
     return base::fail("cannot listen on " + address.text() + ": " + std::strerror(error) +
@@ -85,9 +88,9 @@ Listener::Listener(EventLoop& loop, Address address, Accept accept)
       rest_(loop, [this] { evconnlistener_enable(listener_); }) {}
 
 base::Expected<std::unique_ptr<Listener>> Listener::open(EventLoop& loop, const Address& address,
-                                                         Accept accept) {
+                                                         Accept accept, mode_t mode) {
   Address bound = address;
-  const auto fd = open_listening_socket(bound);
+  const auto fd = open_listening_socket(bound, mode);
   if (!fd) return tl::unexpected(fd.error());
   std::unique_ptr<Listener> listener(new Listener(loop, std::move(bound), std::move(accept)));
   listener->listener_ = evconnlistener_new(

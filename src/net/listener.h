@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -13,9 +15,13 @@ struct evconnlistener;
 
 namespace mctenant::net {
 
-// A non-blocking socket that listens on `address`, in which port 0 becomes the port that the kernel chose.
-// The caller owns it. Looks a name up, which may block.
-[[nodiscard]] base::Expected<int> open_listening_socket(Address& address);
+// Of a unix socket: only the user that mctenant runs as may connect.
+inline constexpr mode_t kPrivateSocket = 0600;
+
+// A non-blocking socket that listens on `address`, in which port 0 becomes the port that the kernel chose; on
+// a unix socket, with this mode of its file. One that an earlier run has left there is replaced, if nobody
+// listens on it. The caller owns the socket. Looks a name up, which may block.
+[[nodiscard]] base::Expected<int> open_listening_socket(Address& address, mode_t mode = kPrivateSocket);
 
 // Accepts connections on one address. Belongs to its loop's thread.
 class Listener {
@@ -23,8 +29,10 @@ class Listener {
   // Gets each new connection's descriptor, non-blocking and close-on-exec, and owns it.
   using Accept = std::function<void(int fd)>;
 
+  // `mode` as in open_listening_socket().
   [[nodiscard]] static base::Expected<std::unique_ptr<Listener>> open(EventLoop& loop, const Address& address,
-                                                                      Accept accept);
+                                                                      Accept accept,
+                                                                      mode_t mode = kPrivateSocket);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;

@@ -24,8 +24,13 @@ void set_no_delay(int fd) {
 
 }  // namespace
 
-Stream::Stream(EventLoop& loop, int fd, Handler& handler)
-    : loop_(loop), handler_(handler), fd_(fd), state_(State::open), read_limit_(kDefaultReadLimit) {
+Stream::Stream(EventLoop& loop, int fd, Handler& handler, const TlsContext* tls)
+    : loop_(loop),
+      handler_(handler),
+      fd_(fd),
+      state_(tls != nullptr ? State::handshaking : State::open),
+      read_limit_(kDefaultReadLimit),
+      tls_(tls != nullptr ? std::make_unique<TlsSession>(*tls, fd) : nullptr) {
   read_event_ = event_new(
       loop_.base(), fd_, EV_READ | EV_PERSIST,
       [](evutil_socket_t, short, void* self) { static_cast<Stream*>(self)->on_readable(); }, this);
@@ -74,7 +79,7 @@ void Stream::resume_reading() {
 
 void Stream::finish() {
   if (state_ == State::ended || state_ == State::finishing) return;
-  if (state_ == State::connecting) return abort("");
+  if (state_ == State::connecting || state_ == State::handshaking) return abort("");
   set_state(State::finishing);
   linger_ = std::make_unique<Timer>(
       loop_, [this] { abort(fin_sent_ ? "" : "the peer does not read the last bytes"); });
@@ -95,6 +100,7 @@ void Stream::on_end_of_turn() {
       if (!read_armed_) event_add(read_event_, nullptr);
       read_armed_ = true;
       deliver(0);
+      if (tls_) read_on();
     }
   }
   if (state_ == State::open || state_ == State::finishing) write_now();
@@ -110,6 +116,7 @@ void Stream::deliver(size_t size) {
 void Stream::on_readable() {
   if (state_ == State::finishing) return drop_input();
   if (state_ == State::connecting) on_writable();
+  if (state_ == State::handshaking) return shake_hands();
   // What waits comes first: at the end of this turn, and the socket is still readable in the next.
   if (state_ != State::open || redeliver_) return;
   if (!reading_) {  // only now, so that a pause that ends within the turn costs no system call
@@ -117,6 +124,7 @@ void Stream::on_readable() {
     read_armed_ = false;
     return;
   }
+  if (tls_) return read_records();
   iovec where[2];
   const int count = input_.prepare(where, read_limit_);
   const ssize_t got =
@@ -152,6 +160,7 @@ void Stream::on_writable() {
     set_state(State::open);
     return handler_.on_connected();
   }
+  if (read_wants_write_) go_on_reading();
   loop_.at_end_of_turn(*this);
 }
 
@@ -172,7 +181,7 @@ void Stream::watch_writable(bool on) {
 // What else a write leads to waits for the end of the turn.
 void Stream::write_ahead() {
   const bool blocked = write_event_ != nullptr && event_pending(write_event_, EV_WRITE, nullptr) != 0;
-  if (state_ == State::open && !blocked) (void)write_plain();
+  if (state_ == State::open && !blocked) (void)write_out();
 }
 
 bool Stream::write_plain() {
@@ -199,15 +208,18 @@ bool Stream::write_plain() {
 }
 
 void Stream::write_now() {
-  if (!write_plain()) return;
+  if (!write_out()) return;
   if (output_.size() < notify_below_) {
     notify_below_ = 0;
     handler_.on_output_drained();
     // What the handler appended asked for another end of turn.
   }
   if (!output_.empty()) return;
-  if (write_event_ != nullptr && event_pending(write_event_, EV_WRITE, nullptr) != 0) watch_writable(false);
-  if (state_ != State::finishing || std::exchange(fin_sent_, true)) return;
+  if (write_event_ != nullptr && event_pending(write_event_, EV_WRITE, nullptr) != 0 && !read_wants_write_)
+    watch_writable(false);
+  if (state_ != State::finishing || fin_sent_) return;
+  if (tls_ && !farewell_said()) return;
+  fin_sent_ = true;
   if (input_ended_) return set_state(State::ended);
   shutdown(fd_, SHUT_WR);
   if (!read_armed_) event_add(read_event_, nullptr);

@@ -9,21 +9,25 @@
 #include "net/address.h"
 #include "net/event_loop.h"
 #include "net/timer.h"
+#include "net/tls_session.h"
 
 namespace mctenant::net {
 
 // A connected socket: bytes in, bytes out. What many callers append to output() in one turn of the loop
 // leaves in one write at its end.
 //
-//   connecting ─► open ─► finishing (output, then FIN, then what the peer still sends is dropped) ─► ended
-//        └──────────┴──────────────── error, peer's end, abort() ────────────────────────────────────┘
+//   connecting ──┐
+//   handshaking ─┴► open ─► finishing (output, then FIN, then what the peer still sends is dropped) ─► ended
+//        └───────────┴─────────────── error, peer's end, abort() ─────────────────────────────────────┘
 //
+// With TLS, input and output are what is inside the records: as many small pieces of output as fit go into
+// one.
 // Belongs to its loop's thread. When it has ended, the owner hands it to EventLoop::discard().
 class Stream final : public Discardable, private EndOfTurn {
  public:
   class Handler {
    public:
-    // The connection stands (of connect() only).
+    // The connection stands: of connect(), or one whose TLS handshake is done.
     virtual void on_connected() {}
     // Bytes arrived: takes whole frames from `in`, and tells it what the next one needs
     // (InputBuffer::expect).
@@ -39,8 +43,9 @@ class Stream final : public Discardable, private EndOfTurn {
     ~Handler() = default;
   };
 
-  // Takes the connected, non-blocking `fd`. The handler must outlive the stream or its on_ended().
-  Stream(EventLoop& loop, int fd, Handler& handler);
+  // Takes the connected, non-blocking `fd`. The handler must outlive the stream or its on_ended(). With a TLS
+  // context the stream is the server's side of it, and begins with the handshake.
+  Stream(EventLoop& loop, int fd, Handler& handler, const TlsContext* tls = nullptr);
   // Begins to connect. A failure at once comes through on_ended() at the end of the turn.
   [[nodiscard]] static std::unique_ptr<Stream> connect(EventLoop& loop, const SocketAddress& address,
                                                        Handler& handler);
@@ -66,6 +71,16 @@ class Stream final : public Discardable, private EndOfTurn {
   void resume_reading();
   [[nodiscard]] bool reading() const { return reading_; }
 
+  // The other side's address, for a log; empty for a unix socket, and once it has ended otherwise than by
+  // TLS.
+  [[nodiscard]] std::string peer() const { return fd_ < 0 ? (tls_ ? tls_->peer() : "") : peer_text(fd_); }
+  // Null without TLS.
+  [[nodiscard]] const TlsSession* tls() const { return tls_.get(); }
+  // The TLS handshake is not done yet.
+  [[nodiscard]] bool handshaking() const { return state_ == State::handshaking; }
+  // TLS has failed, as tls()->fault() says.
+  [[nodiscard]] bool tls_failed() const { return tls_failed_; }
+
   // Sends what is in output(), then FIN, then waits for the peer's end for a second at most, so that no reset
   // destroys the last reply on its way. on_input() is not called any more.
   void finish();
@@ -73,7 +88,7 @@ class Stream final : public Discardable, private EndOfTurn {
   void abort(std::string error);
 
  private:
-  enum class State { connecting, open, finishing, ended };
+  enum class State { connecting, handshaking, open, finishing, ended };
 
   static constexpr size_t kWriteAtOnce = size_t{16} * 1024;
 
@@ -86,8 +101,19 @@ class Stream final : public Discardable, private EndOfTurn {
   void write_now();
   void write_ahead();
   // False if the stream has ended by it.
+  [[nodiscard]] bool write_out() { return tls_ ? write_records() : write_plain(); }
   [[nodiscard]] bool write_plain();
   void watch_writable(bool on);
+
+  // With TLS (stream_tls.cc).
+  void shake_hands();
+  void read_records();
+  void read_on();
+  [[nodiscard]] bool write_records();
+  [[nodiscard]] bool farewell_said();
+  void wait_for_writable();
+  void go_on_reading();
+  void fail_tls();
 
   EventLoop& loop_;
   Handler& handler_;
@@ -99,6 +125,8 @@ class Stream final : public Discardable, private EndOfTurn {
   bool read_armed_ = false;
   bool fin_sent_ = false;
   bool end_told_ = false;
+  bool read_wants_write_ = false;  // TLS has to write before it can read on
+  bool tls_failed_ = false;
   size_t read_limit_;
   size_t notify_below_ = 0;
   std::string error_;
@@ -107,6 +135,7 @@ class Stream final : public Discardable, private EndOfTurn {
   event* read_event_ = nullptr;
   event* write_event_ = nullptr;  // made when a write would block for the first time
   std::unique_ptr<Timer> linger_;
+  std::unique_ptr<TlsSession> tls_;
 };
 
 }  // namespace mctenant::net

@@ -102,7 +102,7 @@ uint16_t usual_port_or_any() {
 config::Config demo_config(const std::string& folder, const std::string& socket, const std::string& password,
                            uint16_t port) {
   config::Config config;
-  config.listeners.push_back({{net::Address::Kind::inet, "127.0.0.1", port}});
+  config.listeners.emplace_back().address = {net::Address::Kind::inet, "127.0.0.1", port};
   config.admin = config::Admin{{net::Address::Kind::inet, "127.0.0.1", 0}, ""};
   config.workers = std::max(1U, std::thread::hardware_concurrency());
   config.state = folder + "/state.db";

@@ -33,6 +33,7 @@ void ProcessFigures::write(admin::MetricsWriter& out) {
   write_process(out);
   write_reloads(out);
   write_clients(out);
+  write_tls(out);
   write_sign_ins(out);
   write_servers(out);
   write_tenants(out);
@@ -46,6 +47,7 @@ void ProcessFigures::write_process(admin::MetricsWriter& out) const {
   const session::Limits& limits = shared_.limits;
   out.gauge("mctenant_limit_item_size_bytes", "limits.item_size.", limits.item_size);
   out.gauge("mctenant_limit_connections", "limits.max_connections.", limits.max_connections);
+  out.gauge("mctenant_limit_tls_handshakes", "limits.handshakes.", limits.handshakes);
   out.gauge("mctenant_limit_pipeline_requests", "limits.pipeline.", limits.pipeline);
   out.gauge("mctenant_limit_connection_buffer_bytes", "limits.connection_buffer.", limits.connection_buffer);
 }
@@ -73,7 +75,9 @@ void ProcessFigures::write_clients(admin::MetricsWriter& out) const {
     uint64_t closed =
         sum([reason](const Clients& figures) -> const base::Counter& { return figures.closed[reason]; });
     const auto named = static_cast<session::CloseReason>(reason);
-    if (named == session::CloseReason::too_many_connections) closed += refused_connections_.get();
+    if (named == session::CloseReason::too_many_connections) closed += refused_connections_.too_many.get();
+    if (named == session::CloseReason::too_many_handshakes)
+      closed += refused_connections_.too_many_handshakes.get();
     out.counter("mctenant_client_connections_closed_total", "Client connections closed, by reason.",
                 {{"reason", session::name_of(named)}}, closed);
   }
@@ -88,6 +92,35 @@ void ProcessFigures::write_clients(admin::MetricsWriter& out) const {
   out.counter(sign_ins, help, {{"outcome", "accepted"}}, sum(&Clients::sign_ins_accepted));
   out.counter(sign_ins, help, {{"outcome", "refused"}}, sum(&Clients::sign_ins_refused));
   out.counter(sign_ins, help, {{"outcome", "busy"}}, sum(&Clients::sign_ins_busy));
+}
+
+void ProcessFigures::write_tls(admin::MetricsWriter& out) const {
+  const auto sum = [this](auto read) {
+    uint64_t total = 0;
+    for (const auto& worker : workers_) total += read(worker->figures()).get();
+    return total;
+  };
+  uint64_t under_way = 0;
+  for (const auto& worker : workers_) under_way += worker->handshakes();
+  out.gauge("mctenant_tls_handshakes_under_way", "TLS handshakes under way.", under_way);
+  for (const size_t version : {0U, 1U}) {
+    for (const size_t resumed : {0U, 1U}) {
+      const auto handshakes = [=](const Clients& figures) -> const base::Counter& {
+        return figures.handshakes[version][resumed];
+      };
+      out.counter("mctenant_tls_handshakes_total",
+                  "TLS handshakes done, by version and whether a session was resumed.",
+                  {{"version", version == 0 ? "1.2" : "1.3"}, {"resumed", resumed == 0 ? "no" : "yes"}},
+                  sum(handshakes));
+    }
+  }
+  for (size_t fault = 0; fault < net::kTlsFaults; ++fault) {
+    const auto faults = [fault](const Clients& figures) -> const base::Counter& {
+      return figures.tls_faults[fault];
+    };
+    out.counter("mctenant_tls_faults_total", "Connections closed because TLS failed, by reason.",
+                {{"reason", net::kTlsFaultNames[fault]}}, sum(faults));
+  }
 }
 
 void ProcessFigures::write_sign_ins(admin::MetricsWriter& out) const {

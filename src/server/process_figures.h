@@ -30,12 +30,18 @@ class StoreFault {
   std::string fault_;
 };
 
+// Connections that were closed at once, on the main thread.
+struct RefusedConnections {
+  base::Counter too_many;
+  base::Counter too_many_handshakes;
+};
+
 // What the admin address shows, gathered from the workers when it is asked for. On the main thread.
 class ProcessFigures final : public admin::Figures {
  public:
   // All must outlive this.
   ProcessFigures(const Shared& shared, const std::vector<std::unique_ptr<Worker>>& workers,
-                 const std::unique_ptr<Bookkeeper>& bookkeeper, const base::Counter& refused_connections,
+                 const std::unique_ptr<Bookkeeper>& bookkeeper, const RefusedConnections& refused_connections,
                  const StoreFault& store_fault, const ReloadFigures& reloads)
       : shared_(shared),
         workers_(workers),
@@ -51,6 +57,7 @@ class ProcessFigures final : public admin::Figures {
   void write_process(admin::MetricsWriter& out) const;
   void write_reloads(admin::MetricsWriter& out) const;
   void write_clients(admin::MetricsWriter& out) const;
+  void write_tls(admin::MetricsWriter& out) const;
   void write_sign_ins(admin::MetricsWriter& out) const;
   void write_servers(admin::MetricsWriter& out) const;
   void write_tenants(admin::MetricsWriter& out) const;
@@ -58,7 +65,7 @@ class ProcessFigures final : public admin::Figures {
   const Shared& shared_;
   const std::vector<std::unique_ptr<Worker>>& workers_;
   const std::unique_ptr<Bookkeeper>& bookkeeper_;
-  const base::Counter& refused_connections_;
+  const RefusedConnections& refused_connections_;
   const StoreFault& store_fault_;
   const ReloadFigures& reloads_;
 };

@@ -16,14 +16,14 @@ constexpr auto kPatience = milliseconds(400);
 
 }  // namespace
 
-Reloader::Reloader(net::EventLoop& loop, std::string file, const config::FileState& read, Target& target,
+Reloader::Reloader(net::EventLoop& loop, std::string file, config::FileSet read, Target& target,
                    ReloadFigures& figures)
     : loop_(loop),
       file_(std::move(file)),
       target_(target),
       figures_(figures),
-      read_(read),
-      seen_(read),
+      read_(std::move(read)),
+      seen_(read_),
       timer_(loop, [this] { look(); }),
       thread_(base::WorkThread::AtEnd::drop) {}
 
@@ -56,9 +56,9 @@ void Reloader::look() {
 }
 
 bool Reloader::rests() {
-  const config::FileState now = config::FileState::of(file_);
+  config::FileSet now = read_.now();
   if (!(now == seen_)) {
-    seen_ = now;
+    seen_ = std::move(now);
     seen_since_ = loop_.now();
   }
   return loop_.now() - seen_since_ >= kRest;
@@ -77,7 +77,7 @@ void Reloader::read() {
 
 void Reloader::on_read(config::Parsed& parsed) {
   if (stopped_) return;
-  read_ = parsed.file;
+  read_ = std::move(parsed.files);
   for (const config::Finding& warning : parsed.warnings) base::log::warn("{}", warning.format(file_));
   if (!parsed.config) return refuse(parsed.faults);
   state_ = State::applying;

@@ -29,10 +29,11 @@ struct ReloadFigures {
 //       ▲                                 │ faults                    │
 //       └─────────────────────────────────┴───────────────────────────┘
 //
-// The file is looked at every 250 ms, and read when it has been the same for 50 ms: most that is half written
-// is not read then, and a further change shows in its times. A file that never rests is read after 400 ms all
-// the same. It is read on a thread of its own, since plain passwords cost some milliseconds each; the
-// destructor waits for one that is being read. All functions: on the loop's thread.
+// The file, and those that it names for TLS, are looked at every 250 ms, and read when it has been the same
+// for 50 ms: most that is half written is not read then, and a further change shows in its times. A file that
+// never rests is read after 400 ms all the same. It is read on a thread of its own, since plain passwords
+// cost some milliseconds each; the destructor waits for one that is being read. All functions: on the loop's
+// thread.
 class Reloader {
  public:
   // Told once, on the loop's thread; without faults the configuration has taken effect.
@@ -47,8 +48,8 @@ class Reloader {
     virtual void apply(config::Config wanted, Done done) = 0;
   };
 
-  // `read` is the state of the file that the running configuration was read from. All must outlive this.
-  Reloader(net::EventLoop& loop, std::string file, const config::FileState& read, Target& target,
+  // `read` is what the running configuration was read from. All must outlive this.
+  Reloader(net::EventLoop& loop, std::string file, config::FileSet read, Target& target,
            ReloadFigures& figures);
 
   void start();
@@ -73,8 +74,8 @@ class Reloader {
   State state_ = State::watching;
   bool stopped_ = true;
   bool asked_ = false;
-  config::FileState read_;  // what was read last
-  config::FileState seen_;  // what stood there at the last look
+  config::FileSet read_;  // what was read last
+  config::FileSet seen_;  // what stood there at the last look
   base::TimePoint seen_since_{};
   base::TimePoint unread_since_{};  // since when it is another than the one read; 0: it is not
   net::Timer timer_;

@@ -16,11 +16,11 @@
 #include "base/units.h"
 #include "config/live.h"
 #include "net/event_loop.h"
-#include "net/listener.h"
 #include "net/resolver.h"
 #include "net/signal_handler.h"
 #include "net/timer.h"
 #include "server/bookkeeper.h"
+#include "server/listeners.h"
 #include "server/process_figures.h"
 #include "server/reloader.h"
 #include "server/tenancy.h"
@@ -79,6 +79,7 @@ struct Server::Impl final : public Reloader::Target {
         shared{config,   rings,     servers,     books, {},         config.limits,
                resolver, passwords, generations, clock, clock.now()},
         figures(shared, workers, bookkeeper, refused_connections, store_fault, reloads),
+        listeners(loop, [this](int fd, const Listeners::Traits& traits) { on_client(fd, traits); }),
         store_probe(loop, [this] { probe_store(); }),
         flush_timer(loop, [this] { flush_due(); }),
         drain_deadline(loop, [this] { end(false); }) {}
@@ -99,7 +100,7 @@ struct Server::Impl final : public Reloader::Target {
   void start_bookkeeper(std::vector<store::TenantRecord> remembered);
   void start_workers();
   base::Expected<void> listen();
-  void on_client(int fd);
+  void on_client(int fd, const Listeners::Traits& traits);
   void on_stop_signal();
   void watch(ConfigFile file);
   void on_reload_signal();
@@ -129,12 +130,12 @@ struct Server::Impl final : public Reloader::Target {
   store::StoreThread generations;
   net::Resolver resolver;
   Shared shared;
-  base::Counter refused_connections;
+  RefusedConnections refused_connections;
   StoreFault store_fault;
   ReloadFigures reloads;
   ProcessFigures figures;
   std::unique_ptr<admin::AdminServer> admin;
-  std::vector<std::unique_ptr<net::Listener>> listeners;
+  Listeners listeners;
   std::vector<std::unique_ptr<net::SignalHandler>> signals;
   net::Timer store_probe;
   net::Timer flush_timer;
@@ -179,6 +180,7 @@ void Server::Impl::apply(config::Config wanted, Reloader::Done done) {
       if (!settled) return done(std::vector{config::Finding{"/tenants", settled.error().message}});
       raise_descriptor_limit(taken->limits.max_connections);
       set_directory(*taken, *settled);
+      listeners.set_options(taken->listeners);
       base::log::info("the configuration was reloaded: {} tenants", taken->tenants.size());
       done({});
     });
@@ -200,12 +202,7 @@ void Server::Impl::start_workers() {
 }
 
 base::Expected<void> Server::Impl::listen() {
-  for (const config::Listener& options : config.listeners) {
-    auto listener = net::Listener::open(loop, options.address, [this](int fd) { on_client(fd); });
-    if (!listener) return tl::unexpected(listener.error());
-    base::log::info("listening on {}", (*listener)->address().text());
-    listeners.push_back(std::move(*listener));
-  }
+  if (const auto opened = listeners.open(config.listeners); !opened) return opened;
   if (!config.admin) return {};
   auto opened = admin::AdminServer::open(loop, {config.admin->address, config.admin->token}, figures);
   if (!opened) return tl::unexpected(opened.error());
@@ -214,25 +211,28 @@ base::Expected<void> Server::Impl::listen() {
   return {};
 }
 
-void Server::Impl::on_client(int fd) {
+void Server::Impl::on_client(int fd, const Listeners::Traits& traits) {
   Worker* least = nullptr;
   uint64_t least_load = 0;
   uint64_t all = 0;
+  uint64_t handshakes = 0;
   for (const auto& worker : workers) {
     const uint64_t load = worker->load();
     all += load;
+    handshakes += worker->handshakes();
     if (least == nullptr || load < least_load) {
       least = worker.get();
       least_load = load;
     }
   }
-  if (all >= shared.limits.max_connections) {
-    refused_connections.add();
+  const bool too_many = all >= shared.limits.max_connections;
+  if (too_many || (traits->tls && handshakes >= shared.limits.handshakes)) {
+    (too_many ? refused_connections.too_many : refused_connections.too_many_handshakes).add();
     close(fd);
     return;
   }
   assert(least != nullptr);  // there is always a worker
-  least->adopt(fd);
+  least->adopt(fd, traits);
 }
 
 void Server::Impl::on_stop_signal() {
@@ -240,7 +240,7 @@ void Server::Impl::on_stop_signal() {
   base::log::info("stopping: no new connections; those open get {} for their last replies",
                   base::format_duration(shared.limits.drain_timeout));
   if (reloader) reloader->stop();
-  listeners.clear();
+  listeners.close();
   draining_workers = workers.size();
   for (auto& worker : workers) {
     worker->drain([this] { loop.post([this] { on_drained(); }); });
@@ -313,11 +313,7 @@ base::Expected<std::unique_ptr<Server>> Server::start(config::Config config, std
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 
-std::vector<net::Address> Server::addresses() const {
-  std::vector<net::Address> addresses;
-  for (const auto& listener : impl_->listeners) addresses.push_back(listener->address());
-  return addresses;
-}
+std::vector<net::Address> Server::addresses() const { return impl_->listeners.addresses(); }
 
 bool Server::run() {
   for (const int signal : {SIGTERM, SIGINT}) {

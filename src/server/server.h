@@ -15,7 +15,7 @@ namespace mctenant::server {
 // Where the configuration was read from, to be read again when it changes.
 struct ConfigFile {
   std::string path;
-  config::FileState read;  // of the file when it was read
+  config::FileSet read;  // it and those that it names, when they were read
 };
 
 // mctenant as a whole: the main thread's loop accepts clients, hands them to workers and answers the

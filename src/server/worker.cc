@@ -43,15 +43,18 @@ void Worker::start(const std::function<void()>& settled) {
   pthread_setname_np(thread_.native_handle(), ("worker-" + std::to_string(worker)).c_str());
 }
 
-void Worker::adopt(int fd) {
+void Worker::adopt(int fd, std::shared_ptr<const session::ListenerTraits> traits) {
   handed_over_.fetch_add(1, std::memory_order_relaxed);
-  loop_.post([this, fd] {
+  if (traits->tls) handed_over_for_tls_.fetch_add(1, std::memory_order_relaxed);
+  loop_.post([this, fd, traits = std::move(traits)]() mutable {
     if (draining_) {
       close(fd);
       Context::figures.opened.add();
+      if (traits->tls) Context::figures.handshakes_settled.add();
       return;
     }
-    auto* connection = new session::ClientConnection(loop_, fd, *this, *this);  // owned by the list
+    // Owned by the list.
+    auto* connection = new session::ClientConnection(loop_, fd, std::move(traits), *this, *this);
     connection->next = connections_;
     if (connections_ != nullptr) connections_->previous = connection;
     connections_ = connection;
@@ -61,6 +64,10 @@ void Worker::adopt(int fd) {
 uint64_t Worker::load() const {
   const uint64_t queued = handed_over_.load(std::memory_order_relaxed) - figures().opened.get();
   return figures().open.get() + queued;
+}
+
+uint64_t Worker::handshakes() const {
+  return handed_over_for_tls_.load(std::memory_order_relaxed) - figures().handshakes_settled.get();
 }
 
 void Worker::on_connection_ended(session::ClientConnection& connection) {

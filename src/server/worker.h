@@ -56,10 +56,12 @@ class Worker final : private session::Context,
 
   // All below: any thread.
 
-  // Takes a client's connected, non-blocking descriptor.
-  void adopt(int fd);
+  // Takes a client's connected, non-blocking descriptor, which a listener with these traits has accepted.
+  void adopt(int fd, std::shared_ptr<const session::ListenerTraits> traits);
   // Clients it has or will have.
   [[nodiscard]] uint64_t load() const;
+  // … and of these, those whose TLS handshake is under way.
+  [[nodiscard]] uint64_t handshakes() const;
   // From then on its clients are of these tenants; those who are of none get their last replies and are gone.
   void set_directory(std::shared_ptr<const tenant::Directory> directory, const session::Limits& new_limits);
   // Every client gets its last replies; `drained` is called on the worker when none is left.
@@ -95,6 +97,7 @@ class Worker final : private session::Context,
   bool draining_ = false;
   std::function<void()> drained_;
   std::atomic<uint64_t> handed_over_{0};
+  std::atomic<uint64_t> handed_over_for_tls_{0};
   std::thread thread_;
 };
 

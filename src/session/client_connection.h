@@ -5,6 +5,7 @@
 #include "net/stream.h"
 #include "net/timer.h"
 #include "session/client_session.h"
+#include "session/listener_traits.h"
 
 namespace mctenant::session {
 
@@ -18,8 +19,10 @@ class ClientConnection final : public net::Discardable, private net::Stream::Han
     virtual void on_connection_ended(ClientConnection& connection) = 0;
   };
 
-  // Takes the connected, non-blocking `fd`. The context and the owner must outlive the connection.
-  ClientConnection(net::EventLoop& loop, int fd, Context& context, Owner& owner);
+  // Takes the connected, non-blocking `fd`, which a listener with these traits has accepted. The context and
+  // the owner must outlive the connection.
+  ClientConnection(net::EventLoop& loop, int fd, std::shared_ptr<const ListenerTraits> traits,
+                   Context& context, Owner& owner);
   ~ClientConnection() override;
 
   // Answers what it has taken, then ends.
@@ -32,7 +35,11 @@ class ClientConnection final : public net::Discardable, private net::Stream::Han
   ClientConnection* next = nullptr;
 
  private:
-  void on_input(base::InputBuffer& in) override { session_.on_input(in); }
+  void on_connected() override;
+  void on_input(base::InputBuffer& in) override {
+    if (first_bytes_awaited_ && !judge_first_bytes(in)) return;
+    session_.on_input(in);
+  }
   void on_input_end() override { session_.on_input_end(); }
   void on_output_drained() override { session_.on_output_drained(); }
   void on_ended(const std::string& error) override;
@@ -46,10 +53,22 @@ class ClientConnection final : public net::Discardable, private net::Stream::Han
   void on_signed_out() override;
   void finish(CloseReason reason) override;
 
+  [[nodiscard]] bool judge_first_bytes(base::InputBuffer& in);
+  void on_deadline();
+  // Signs in who needs no conversation for it, or ends.
+  void sign_in_by_itself();
+  [[nodiscard]] std::string_view find_identity();
+  void count_handshake();
+  void tell_tls_fault(const std::string& error);
+  void log_stranger(std::string_view what);
+
   net::EventLoop& loop_;
   Context& context_;
   Owner& owner_;
+  const std::shared_ptr<const ListenerTraits> traits_;
   CloseReason reason_ = CloseReason::connection_lost;
+  bool first_bytes_awaited_ = true;
+  bool handshake_settled_;
   std::unique_ptr<net::Stream> stream_;
   std::unique_ptr<net::Timer> sign_in_deadline_;  // only while signed out
   ClientSession session_;

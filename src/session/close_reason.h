@@ -18,6 +18,13 @@ namespace mctenant::session {
   X(too_many_connections, "limits.max_connections are open")               \
   X(tenant_removed, "the tenant is no longer configured")                  \
   X(credential_changed, "the credential is gone or has another password")  \
+  X(tenant_full, "the plan's max_connections are open")                    \
+  X(unknown_identity, "certificate or listener name no credential")        \
+  X(handshake_timeout, "no TLS within limits.sign_in_timeout")             \
+  X(too_many_handshakes, "limits.handshakes are under way")                \
+  X(tls_failed, "TLS failed, for one of net::TlsFault")                    \
+  X(tls_in_plain, "TLS is spoken to a listener without it")                \
+  X(http, "HTTP is spoken to a listener that signs in by itself")          \
   X(drained, "mctenant is shutting down")
 
 enum class CloseReason : uint8_t {

@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/executor.h"
+#include "base/log_pacer.h"
+#include "net/tls_session.h"
 #include "session/accounting.h"
 #include "session/close_reason.h"
 #include "session/options.h"
@@ -25,6 +27,11 @@ struct Figures {
   base::Counter open;
   base::Counter signed_in;  // open now
   std::array<base::Counter, kCloseReasons> closed;
+  // TLS handshakes: by version (1.2, 1.3) and whether a session was resumed; those that are no longer under
+  // way, however they ended; what has failed.
+  std::array<std::array<base::Counter, 2>, 2> handshakes;
+  base::Counter handshakes_settled;
+  std::array<base::Counter, net::kTlsFaults> tls_faults;
   base::Counter sign_ins_accepted;
   base::Counter sign_ins_refused;
   base::Counter sign_ins_busy;
@@ -55,6 +62,7 @@ class Context {
   const base::Clock* clock = nullptr;
   base::TimePoint started;  // of the process
   Figures figures;
+  base::LogPacer strangers{std::chrono::seconds(10)};  // lines that anybody who connects can cause
 };
 
 // What `version` answers: the memcached whose commands are served, then mctenant's own.

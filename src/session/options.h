@@ -12,7 +12,7 @@ namespace mctenant::session {
 struct Limits {
   // Client key + value. The server's own limit counts if it is smaller.
   uint64_t item_size = base::kMiB;
-  // From accept to a successful sign-in.
+  // From accept to a successful sign-in, and to the end of a TLS handshake.
   base::Duration sign_in_timeout = std::chrono::seconds(5);
   // Refused commands and sign-ins before a connection is closed.
   uint32_t sign_in_refusals = 8;
@@ -23,6 +23,8 @@ struct Limits {
   uint64_t connection_buffer = 4 * base::kMiB;
   // Client connections of the whole process; more are closed at once.
   uint32_t max_connections = 16'000;
+  // TLS handshakes of the whole process under way; more are closed at once.
+  uint32_t handshakes = 4096;
   // How long SIGTERM waits for requests under way.
   base::Duration drain_timeout = std::chrono::seconds(10);
   // Password checks (PBKDF2) that may wait; more are answered as busy. And how many threads do them.

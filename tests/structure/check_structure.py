@@ -31,6 +31,7 @@ MAIN = "base auth config admin server"
 LIBRARIES = {
     "event2/": "net",
     "libmemcached": "upstream",
+    "openssl/ssl.h": "net",
     "sasl/": "auth",
     "sqlite3": "store",
     "nlohmann/": "config admin server",

@@ -86,8 +86,6 @@ std::vector<FaultCase> listener_cases() {
        "/listeners/0/address", "at most 107 bytes"},
       {"AddressTwice", with_listeners(R"([{"address": "0.0.0.0:1"}, {"address": "0.0.0.0:1"}])"),
        "/listeners/1/address", "has a listener already"},
-      {"TlsNotBuilt", with_listeners(R"([{"address": "0.0.0.0:1", "tls": {}}])"), "/listeners/0/tls",
-       "is not built yet: the listener would speak plain text"},
       {"UnknownKey", with_listeners(R"([{"address": "0.0.0.0:1", "adress": ""}])"), "/listeners/0/adress",
        R"(Did you mean "address"?)"},
   };

@@ -184,8 +184,9 @@ TEST(FileState, IsTheOneOfWhatWasLoaded) {
   const support::TempFolder folder;
   const std::string path = folder.write("f", with(kTenants));
   const Parsed parsed = load(path);
-  EXPECT_TRUE(parsed.file.exists);
-  EXPECT_EQ(parsed.file, FileState::of(path));
+  FileSet expected;
+  expected.add(path, FileState::of(path));
+  EXPECT_EQ(parsed.files, expected);
 }
 
 }  // namespace

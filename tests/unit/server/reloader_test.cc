@@ -34,7 +34,7 @@ class ReloaderTest : public testing::Test, public Reloader::Target {
   void SetUp() override {
     folder_.write("c.json", with_workers(1));
     thread_.call([this] {
-      reloader_.emplace(thread_.loop(), file_, config::load(file_).file, *this, figures_);
+      reloader_.emplace(thread_.loop(), file_, config::load(file_).files, *this, figures_);
       reloader_->start();
     });
   }

@@ -176,7 +176,10 @@ TEST(NoAllocation, SmallRequestsThroughSocketsAndARealServer) {
   int fds[2];
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
   fcntl(fds[0], F_SETFL, O_NONBLOCK);
-  running.call([&] { new ClientConnection(running.loop(), fds[0], context.context(), owner); });
+  running.call([&] {
+    new ClientConnection(running.loop(), fds[0], std::make_shared<const ListenerTraits>(), context.context(),
+                         owner);
+  });
   {
     const Client client(fds[1]);
     const auto& user = support::HarnessUsers::instance().users[0];
