@@ -15,6 +15,7 @@ namespace mctenant::support {
 class BinaryClient {
  public:
   explicit BinaryClient(const std::string& address) : connection_(address) {}
+  explicit BinaryClient(Connection connection) : connection_(std::move(connection)) {}
   // Connects and signs in.
   BinaryClient(const std::string& address, std::string_view username, std::string_view password);
 

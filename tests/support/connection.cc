@@ -50,6 +50,20 @@ Connection::Connection(const std::string& address) {
   if (fd_ < 0) throw std::runtime_error("cannot connect to " + address + ": " + std::strerror(errno));
 }
 
+Connection::Connection(const std::string& address, const TlsWish& wish) : Connection(address) {
+  tls_ = std::make_unique<TlsClient>(wish);
+  try {
+    while (!tls_->shake_hands()) {
+      send_raw(tls_->give());
+      if (!read_some(10s)) throw std::runtime_error("TLS: the server closed");
+    }
+  } catch (const std::runtime_error&) {
+    send_raw(tls_->give());  // an alert, which tells the server why
+    throw;
+  }
+  send_raw(tls_->give());
+}
+
 Connection::~Connection() {
   if (fd_ >= 0) close(fd_);
 }
@@ -58,6 +72,7 @@ Connection::Connection(Connection&& other) noexcept { *this = std::move(other); 
 
 Connection& Connection::operator=(Connection&& other) noexcept {
   std::swap(fd_, other.fd_);
+  std::swap(tls_, other.tls_);
   std::swap(buffer_, other.buffer_);
   std::swap(taken_, other.taken_);
   std::swap(peer_, other.peer_);
@@ -65,6 +80,12 @@ Connection& Connection::operator=(Connection&& other) noexcept {
 }
 
 bool Connection::send(std::string_view bytes) {
+  if (!tls_) return send_raw(bytes);
+  tls_->write(bytes);
+  return send_raw(tls_->give());
+}
+
+bool Connection::send_raw(std::string_view bytes) const {
   while (!bytes.empty()) {
     pollfd ready{fd_, POLLOUT, 0};
     if (poll(&ready, 1, 10'000) <= 0) return false;
@@ -90,7 +111,12 @@ bool Connection::read_some(Milliseconds limit) {
     buffer_.erase(0, taken_);
     taken_ = 0;
   }
-  buffer_.append(chunk, static_cast<size_t>(got));
+  if (!tls_) {
+    buffer_.append(chunk, static_cast<size_t>(got));
+    return true;
+  }
+  tls_->take({chunk, static_cast<size_t>(got)});
+  buffer_.append(tls_->read());
   return true;
 }
 

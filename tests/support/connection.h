@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "support/process.h"
+#include "support/tls_client.h"
 
 namespace mctenant::support {
 
@@ -17,6 +19,8 @@ class Connection {
  public:
   // "127.0.0.1:PORT", or the path of a unix socket. Throws std::runtime_error if refused.
   explicit Connection(const std::string& address);
+  // With TLS, once the handshake is done. Throws, too, if that fails.
+  Connection(const std::string& address, const TlsWish& wish);
   ~Connection();
   Connection(Connection&& other) noexcept;
   Connection& operator=(Connection&& other) noexcept;
@@ -38,9 +42,13 @@ class Connection {
   // Reads and drops all until the peer closes or resets; Peer::open if it does neither within `limit`.
   Peer wait_for_end(Milliseconds limit);
   [[nodiscard]] Peer peer() const { return peer_; }
+  [[nodiscard]] TlsClient& tls() { return *tls_; }
 
  private:
+  bool send_raw(std::string_view bytes) const;
+
   int fd_ = -1;
+  std::unique_ptr<TlsClient> tls_;
   std::string buffer_;
   size_t taken_ = 0;
   Peer peer_ = Peer::open;

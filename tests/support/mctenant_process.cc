@@ -32,7 +32,7 @@ std::string configuration(const MctenantOptions& options, const std::string& add
                           const std::string& admin, const std::string& state) {
   std::string servers;
   for (const std::string& server : options.servers) servers += (servers.empty() ? "" : ", ") + quoted(server);
-  return R"({"listeners": [{"address": )" + quoted(address) + R"(}],
+  return R"({"listeners": [{"address": )" + quoted(address) + "}" + options.listeners + R"(],
  "admin": {"address": )" +
          quoted(admin) + R"(},
  "workers": )" +

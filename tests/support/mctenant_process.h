@@ -19,7 +19,8 @@ struct MctenantOptions {
   std::string pool = R"("timeout": "500ms")";
   std::map<std::string, std::string> tenants = {{"alice", "alice's password"}, {"bob", "bob's password"}};
   std::map<std::string, std::string> limits = {{"sign_in_timeout", R"("5s")"}};
-  std::string plan = {};  // of every tenant, such as R"("memory": "1MiB")"
+  std::string plan = {};       // of every tenant, such as R"("memory": "1MiB")"
+  std::string listeners = {};  // JSON objects that follow the first listener, with a comma before each
 };
 
 // The configuration as JSON.

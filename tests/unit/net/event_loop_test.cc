@@ -214,5 +214,19 @@ TEST(Timer, MayDiscardItselfInItsCallback) {
   EXPECT_TRUE(called);
 }
 
+TEST(EventLoop, SharesHeavyWorkOutToTurns) {
+  support::LoopThread thread;
+  const auto share = [&thread] {
+    return thread.call([&thread] {
+      int count = 0;
+      while (thread.loop().may_toil()) ++count;
+      return count;
+    });
+  };
+  const int first = share();
+  EXPECT_GT(first, 0);
+  EXPECT_EQ(share(), first) << "another turn has a share of its own";
+}
+
 }  // namespace
 }  // namespace mctenant::net
