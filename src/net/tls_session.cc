@@ -168,6 +168,10 @@ TlsSession::Result TlsSession::fail(TlsFault fault, const char* detail) {
   failed_ = true;
   fault_ = fault;
   peer_ = peer_text(fd_);
+  if (fault == TlsFault::lost && SSL_is_init_finished(ssl_) != 0) {
+    error_ = detail != nullptr ? detail : "the connection was lost";
+    return Result::failed;
+  }
   error_ = kTlsFaultMeanings[static_cast<size_t>(fault)];
   if (fault != TlsFault::plain_text && detail != nullptr) error_ += std::string(" (") + detail + ")";
   return Result::failed;

@@ -83,7 +83,9 @@ int BenchWorld::connect_client() {
     throw std::system_error(errno, std::generic_category(), "socketpair");
   }
   loop_.post([this, fd = fds[0]] {
-    new session::ClientConnection(loop_, fd, context_->context(), *this);  // its own, until it has ended
+    // Its own, until it has ended.
+    new session::ClientConnection(loop_, fd, std::make_shared<const session::ListenerTraits>(),
+                                  context_->context(), *this);
   });
   const auto& user = support::HarnessUsers::instance().users[0];
   exchange(fds[1], support::plain(user.name, user.password).bytes(), 1, support::status::kOk);

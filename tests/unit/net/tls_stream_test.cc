@@ -52,6 +52,7 @@ struct State {
   size_t largest_input = 0;
   bool input_end = false;
   bool ended = false;
+  std::string error;
 };
 
 class Recorder final : public Stream::Handler {
@@ -70,8 +71,11 @@ class Recorder final : public Stream::Handler {
   void on_input_end() override {
     watched.change([](State& state) { state.input_end = true; });
   }
-  void on_ended(const std::string&) override {
-    watched.change([](State& state) { state.ended = true; });
+  void on_ended(const std::string& error) override {
+    watched.change([&](State& state) {
+      state.ended = true;
+      state.error = error;
+    });
   }
   std::function<void(std::string_view)> echo;
   support::Watched<State> watched;
@@ -378,6 +382,7 @@ TEST_F(TlsStreamTest, AConnectionThatIsLostAfterwardsIsNoFaultOfTls) {
   write("into the void");
   EXPECT_EQ(fault(), std::nullopt);
   EXPECT_TRUE(recorder_.watched.get().ended);
+  EXPECT_EQ(recorder_.watched.get().error.find("handshake"), std::string::npos);
 }
 
 TEST_F(TlsStreamTest, OnlyClientsOfTheAuthorityAreLetIn) {
