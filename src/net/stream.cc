@@ -104,6 +104,9 @@ void Stream::on_end_of_turn() {
     }
   }
   if (state_ == State::open || state_ == State::finishing) write_now();
+  if (std::exchange(read_next_turn_, false) && read_armed_ && state_ != State::ended) {
+    event_active(read_event_, EV_READ, 0);
+  }
   if (state_ == State::ended && !std::exchange(end_told_, true)) handler_.on_ended(error_);
 }
 

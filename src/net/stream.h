@@ -109,6 +109,7 @@ class Stream final : public Discardable, private EndOfTurn {
   void shake_hands();
   void read_records();
   void read_on();
+  void read_next_turn();
   [[nodiscard]] bool write_records();
   [[nodiscard]] bool farewell_said();
   void wait_for_writable();
@@ -126,6 +127,7 @@ class Stream final : public Discardable, private EndOfTurn {
   bool fin_sent_ = false;
   bool end_told_ = false;
   bool read_wants_write_ = false;  // TLS has to write before it can read on
+  bool read_next_turn_ = false;    // though the socket need not be readable
   bool tls_failed_ = false;
   size_t read_limit_;
   size_t notify_below_ = 0;

@@ -10,7 +10,7 @@ namespace mctenant::net {
 using Result = TlsSession::Result;
 
 void Stream::shake_hands() {
-  if (!loop_.may_toil()) return event_active(read_event_, EV_READ, 0);
+  if (!loop_.may_toil()) return read_next_turn();
   switch (tls_->shake_hands()) {
     case Result::done:
       set_state(State::open);
@@ -50,8 +50,14 @@ void Stream::read_records() {
 // What TLS holds makes no socket readable.
 void Stream::read_on() {
   if (state_ == State::open && reading_ && read_armed_ && tls_->more_to_read()) {
-    event_active(read_event_, EV_READ, 0);
+    read_next_turn();
   }
+}
+
+// Not by event_active() at once: the loop would call back in this turn, again and again.
+void Stream::read_next_turn() {
+  read_next_turn_ = true;
+  loop_.at_end_of_turn(*this);
 }
 
 bool Stream::write_records() {
@@ -92,7 +98,7 @@ void Stream::go_on_reading() {
   if (state_ == State::handshaking || output_.empty()) watch_writable(false);
   event_add(read_event_, nullptr);
   read_armed_ = true;
-  event_active(read_event_, EV_READ, 0);
+  read_next_turn();
 }
 
 void Stream::fail_tls() {

@@ -47,6 +47,19 @@ TEST_F(SideCar, WhoeverConnectsIsTheCredential) {
   EXPECT_EQ(on_tcp.fetch("k"), std::nullopt) << "who signs in is who he says he is";
 }
 
+TEST_F(SideCar, SpeaksTextWithoutASignIn) {
+  start(kOnTcp + ", " + kOnUnix);
+  Connection on_tcp(world_->address);
+  on_tcp.send("set k 0 0 4\r\ntext\r\n");
+  EXPECT_EQ(on_tcp.read_until("\r\n"), "STORED\r\n");
+  Connection on_unix(files_.file("alice.sock"));
+  for (const char c : std::string("get k\r\n")) on_unix.send({&c, 1});
+  EXPECT_EQ(on_unix.read_until("END\r\n"), "VALUE k 0 4\r\ntext\r\nEND\r\n");
+  on_unix.send("mg k v\r\n");
+  EXPECT_EQ(on_unix.read_until("text\r\n"), "VA 4\r\ntext\r\n");
+  EXPECT_EQ(world_->world.mctenant.sign_in("alice").fetch("k"), "text");
+}
+
 TEST_F(SideCar, StaysThoughNobodySignsIn) {
   start(kOnTcp, {.limits = {{"sign_in_timeout", R"("100ms")"}}});
   BinaryClient client(world_->address);

@@ -72,6 +72,15 @@ TEST_F(Tls, ServesBothVersionsBesideThePlainListener) {
   EXPECT_EQ(world_->metric("mctenant_tls_handshakes_under_way"), 0u);
 }
 
+TEST_F(Tls, ATextClientSignsInOverTls) {
+  start();
+  Connection connection(world_->address, TlsWish{});
+  connection.send("set any 0 0 22\r\nalice alice's password\r\n");
+  EXPECT_EQ(connection.read_until("\r\n"), "STORED\r\n");
+  connection.send("get none\r\n");
+  EXPECT_EQ(connection.read_until("\r\n"), "END\r\n");
+}
+
 TEST_F(Tls, CarriesBigValuesAndDeepPipelines) {
   start();
   BinaryClient client = world_->sign_in();
@@ -229,6 +238,14 @@ TEST_F(Tls, ACertificateSignsInByItsName) {
     EXPECT_EQ(world_->world.mctenant.sign_in("alice").fetch("k"), "by certificate");
     EXPECT_EQ(world_->world.mctenant.sign_in("bob").fetch("k"), std::nullopt);
   }
+}
+
+TEST_F(Tls, TextIsSpokenOverTlsAndByCertificate) {
+  start(certified_by("cn"));
+  const Certificate alice = issue({.common_names = {"alice"}});
+  Connection connection(world_->address, {.own = &alice});
+  connection.send("set k 0 0 4\r\ntext\r\nget k\r\n");
+  EXPECT_EQ(connection.read_until("END\r\n"), "STORED\r\nVALUE k 0 4\r\ntext\r\nEND\r\n");
 }
 
 TEST_F(Tls, OnlyACertificateOfTheAuthorityThatNamesOneCredentialIsLetIn) {

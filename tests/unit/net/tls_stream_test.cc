@@ -472,6 +472,46 @@ TEST_F(TlsStreamTest, NothingIsHeldBetweenRecordsAndAbortIsQuiet) {
   EXPECT_THAT(record_types(taken_), testing::Each(kData)) << "tickets at most";
 }
 
+TEST_F(TlsStreamTest, AStormOfHandshakesIsWorkedOffOverTurns) {
+  constexpr size_t kMany = 20;
+  begin();
+  const auto loaded =
+      TlsContext::load({folder_.file("server.pem"), folder_.file("server-key.pem"), "", std::nullopt});
+  std::vector<std::unique_ptr<TlsClient>> clients;
+  std::vector<Recorder> recorders(kMany);
+  std::vector<std::unique_ptr<Stream>> streams;
+  std::vector<int> peers;
+  thread_.call([&] {
+    for (size_t i = 0; i < kMany; ++i) {
+      clients.push_back(std::make_unique<TlsClient>());
+      EXPECT_FALSE(clients[i]->shake_hands());
+      int fds[2];
+      ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+      fcntl(fds[1], F_SETFL, O_NONBLOCK);
+      const std::string hello = clients[i]->give();
+      ASSERT_EQ(::send(fds[0], hello.data(), hello.size(), 0), static_cast<ssize_t>(hello.size()));
+      peers.push_back(fds[0]);
+      streams.push_back(std::make_unique<Stream>(thread_.loop(), fds[1], recorders[i], loaded.context.get()));
+    }
+  });
+  // All of them are readable in one turn now.
+  for (size_t i = 0; i < kMany; ++i) {
+    std::swap(peer_, peers[i]);
+    while (!clients[i]->shake_hands()) {
+      send_raw(clients[i]->give());
+      char bytes[65'536];
+      const ssize_t got = recv(peer_, bytes, sizeof bytes, 0);
+      ASSERT_GT(got, 0);
+      clients[i]->take({bytes, static_cast<size_t>(got)});
+    }
+    send_raw(clients[i]->give());
+    std::swap(peer_, peers[i]);
+    EXPECT_TRUE(recorders[i].watched.wait([](const State& state) { return state.connected; })) << i;
+  }
+  thread_.call([&] { streams.clear(); });
+  for (const int peer : peers) close(peer);
+}
+
 TEST_F(TlsStreamTest, FinishBeforeTheHandshakeIsDoneEndsAtOnce) {
   begin();
   EXPECT_FALSE(client_->shake_hands());
