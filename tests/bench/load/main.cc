@@ -20,6 +20,7 @@ struct Arguments {
   SessionOptions sessions;
   std::string protocol = "binary";
   std::string users_file;
+  std::string plan_file;
   bool reconnect = false;
 };
 
@@ -45,14 +46,18 @@ void declare_load(CLI::App& app, Arguments& arguments) {
   app.add_option("--threads", load.threads)->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--depth", load.depth, "requests of a connection under way")->capture_default_str();
   app.add_flag("--window", load.window, "a new request after every reply, not after all of --depth");
-  app.add_option("--value-size", load.value_size, "bytes")->capture_default_str();
-  app.add_option("--gets-per-set", load.gets_per_set)->capture_default_str();
-  app.add_option("--zipf", load.zipf, "exponent of the keys' popularity; 0 is even")->capture_default_str();
   app.add_option("--rate", load.rate,
                  "operations a second in all, on a fixed timetable; 0: as fast as answered");
   app.add_flag("--preload", load.preload, "set every key first");
   app.add_flag("!--no-run", load.run, "end after --preload");
   app.add_option("--seed", load.seed)->capture_default_str();
+}
+
+void declare_uniform(CLI::App& app, LoadOptions& load) {
+  app.add_option("--value-size", load.value_size, "bytes")->capture_default_str();
+  app.add_option("--gets-per-set", load.gets_per_set)->capture_default_str();
+  app.add_flag("--gets-only", load.gets_only, "no sets but those of --preload");
+  app.add_option("--zipf", load.zipf, "exponent of the keys' popularity; 0 is even")->capture_default_str();
 }
 
 base::Expected<void> complete(Arguments& arguments) {
@@ -66,6 +71,17 @@ base::Expected<void> complete(Arguments& arguments) {
     auto users = users_from_file(arguments.users_file);
     if (!users) return tl::unexpected(users.error());
     load.users = *users;
+  }
+  if (!arguments.plan_file.empty()) {
+    auto tenants = read_mix_plan(arguments.plan_file);
+    if (!tenants) return tl::unexpected(tenants.error());
+    load.tenants = *tenants;
+    load.connections = 0;
+    for (const MixTenant& tenant : load.tenants) load.connections += tenant.connections;
+    // Text signs nobody in: tenants are only different keys.
+    if (load.protocol == Protocol::kText) {
+      for (MixTenant& tenant : load.tenants) tenant.user = {};
+    }
   }
   if (load.protocol == Protocol::kText && !load.users.empty())
     return base::fail("text is spoken without sign-in only");
@@ -164,7 +180,13 @@ int run(int argc, char** argv) {
   SessionOptions& sessions = arguments.sessions;
   declare_common(app, arguments);
   declare_load(app, arguments);
+  declare_uniform(app, arguments.load);
   app.require_subcommand(0, 1);
+  auto* mix =
+      app.add_subcommand("mix", "the tenants of --plan, each with its own keys, sizes and operations");
+  declare_common(*mix, arguments);
+  declare_load(*mix, arguments);
+  mix->add_option("--plan", arguments.plan_file, "JSON file")->required();
   auto* idle =
       app.add_subcommand("idle", "open --connections, print \"ready\", hold them until standard input ends");
   auto* storm = app.add_subcommand("storm", "connect, sign in, get, close, and again");
@@ -183,7 +205,7 @@ int run(int argc, char** argv) {
     return 1;
   }
   raise_descriptor_limit();
-  if (app.get_subcommands().empty()) return run_load(arguments.load);
+  if (app.get_subcommands().empty() || *mix) return run_load(arguments.load);
   sessions.seconds = arguments.load.seconds;
   sessions.warmup = arguments.load.warmup;
   if (*idle) {

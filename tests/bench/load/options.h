@@ -9,10 +9,9 @@
 
 #include "client/credentials.h"
 #include "client/socket.h"
+#include "load/mix_plan.h"
 
 namespace mctenant::bench {
-
-enum class Protocol { kBinary, kText };
 
 struct LoadOptions {
   std::string server = "127.0.0.1:11211";
@@ -20,6 +19,8 @@ struct LoadOptions {
   Protocol protocol = Protocol::kBinary;
   // Connections are dealt to the users in turn; each user has all keys of its own. Empty: nobody signs in.
   std::vector<User> users;
+  // Tenants of a mixed load, which have users, keys, sizes and operations of their own; empty: all alike.
+  std::vector<MixTenant> tenants;
 
   size_t connections = 50;
   size_t threads = 1;
@@ -33,6 +34,7 @@ struct LoadOptions {
   size_t key_size = 20;
   size_t value_size = 100;
   uint64_t gets_per_set = 9;
+  bool gets_only = false;
   double zipf = 0;
 
   double seconds = 5;

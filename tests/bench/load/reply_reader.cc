@@ -14,8 +14,38 @@ constexpr size_t kLongestLine = 2048;
 
 LoadReply::Kind kind_of(const ReplyHeader& header) {
   const bool get = header.opcode == Opcode::kGet;
-  if (header.status == kOk) return get ? LoadReply::kHit : LoadReply::kStored;
-  return get && header.status == kNotFound ? LoadReply::kMiss : LoadReply::kError;
+  switch (header.status) {
+    case kOk:
+      return get ? LoadReply::kHit : LoadReply::kStored;
+    case kNotFound:
+      return get ? LoadReply::kMiss : LoadReply::kNo;
+    case kExists:
+    case kNotStored:
+      return get ? LoadReply::kError : LoadReply::kNo;
+    default:
+      return LoadReply::kError;
+  }
+}
+
+LoadReply::Kind kind_of(std::string_view line) {
+  if (line == "END") return LoadReply::kMiss;
+  if (line == "STORED" || line == "DELETED") return LoadReply::kStored;
+  if (line == "NOT_STORED" || line == "EXISTS" || line == "NOT_FOUND") return LoadReply::kNo;
+  // What a counter has come to.
+  const bool number = !line.empty() && line.find_first_not_of("0123456789") == std::string_view::npos;
+  return number ? LoadReply::kStored : LoadReply::kError;
+}
+
+// "VALUE key flags size", and of `gets` the CAS behind.
+LoadReply hit(std::string_view line) {
+  LoadReply reply{.kind = LoadReply::kHit};
+  size_t at = line.find(' ', sizeof("VALUE ") - 1);
+  if (at != std::string_view::npos) at = line.find(' ', at + 1);
+  if (at == std::string_view::npos) return {};
+  char* behind = nullptr;
+  reply.value_size = std::strtoull(line.data() + at, &behind, 10);
+  reply.cas = std::strtoull(behind, nullptr, 10);
+  return reply;
 }
 
 }  // namespace
@@ -42,7 +72,7 @@ void ReplyReader::on_header(const char* bytes) {
     broken_ = true;
     return;
   }
-  reply_ = {kind_of(header), header.body_length - before_value, header.opaque, header.status};
+  reply_ = {kind_of(header), header.body_length - before_value, header.opaque, header.status, header.cas};
   skip_ = header.body_length;
   done_ = true;
 }
@@ -65,21 +95,19 @@ const char* ReplyReader::take_line(const char* bytes, const char* end) {
   return taken;
 }
 
-// One reply is "STORED", "END", "VALUE key flags size" with data and "END", or a line that tells an error.
+// One reply is a line like "STORED", "END", or a "VALUE" line with data and "END".
 void ReplyReader::on_line(const char* bytes, size_t size) {
   std::string_view line(bytes, size);
   if (line.ends_with('\r')) line.remove_suffix(1);
   if (line.starts_with("VALUE ")) {
-    reply_ = {LoadReply::kHit, std::strtoull(line.data() + line.rfind(' '), nullptr, 10), 0, 0};
+    reply_ = hit(line);
+    broken_ = reply_.kind != LoadReply::kHit;
     skip_ = reply_.value_size + 2;
     in_value_ = true;
     return;
   }
   if (!in_value_) {
-    reply_ = {line == "STORED" ? LoadReply::kStored
-              : line == "END"  ? LoadReply::kMiss
-                               : LoadReply::kError,
-              0, 0, 0};
+    reply_ = {.kind = kind_of(line)};
   } else if (line != "END") {
     broken_ = true;
   }

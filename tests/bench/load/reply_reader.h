@@ -4,21 +4,24 @@
 #include <cstdint>
 #include <string>
 
-#include "load/options.h"
+#include "load/command.h"
 
 namespace mctenant::bench {
 
 struct LoadReply {
-  enum Kind : uint8_t { kHit, kMiss, kStored, kError };
+  // kStored is any change that was made; kNo one that was not, since the item was there, or not, or changed.
+  enum Kind : uint8_t { kHit, kMiss, kStored, kNo, kError };
   Kind kind = kError;
   // Of a hit; other replies have none.
   size_t value_size = 0;
   // Binary only.
   uint32_t opaque = 0;
   uint16_t status = 0;
+  // Of a hit; in text only of `gets`.
+  uint64_t cas = 0;
 };
 
-// Cuts a stream of replies to single-key gets and sets, in whatever pieces it comes. Values are passed over,
+// Cuts a stream of replies to requests of one key, in whatever pieces it comes. Values are passed over,
 // not kept, so that big ones cost the load generator no more than their reading.
 class ReplyReader {
  public:

@@ -26,13 +26,21 @@ std::string status_of(const LoadReply& reply) { return ", status " + std::to_str
 
 // Requests under way stand in a ring, oldest first.
 struct Worker::Connection {
-  Connection(int descriptor, size_t number_in, Protocol protocol, size_t ring)
-      : fd(descriptor), number(number_in), reader(protocol), sent(ring) {}
+  Connection(int descriptor, size_t number_in, Traffic& traffic_in, Protocol protocol, size_t ring)
+      : fd(descriptor), number(number_in), traffic(traffic_in), reader(protocol), sent(ring) {}
+
+  // Every `step`-th of `keys` is this connection's to preload, the first of them `from`.
+  void deal(uint64_t from, uint64_t step, uint64_t keys) {
+    preload_from = from;
+    preload_step = step;
+    preload_left = from < keys ? (keys - from + step - 1) / step : 0;
+  }
 
   size_t under_way() const { return static_cast<size_t>(appended - answered); }
 
   int fd;
   size_t number;
+  Traffic& traffic;
   ReplyReader reader;
   std::vector<Sent> sent;
   uint64_t appended = 0;
@@ -42,8 +50,10 @@ struct Worker::Connection {
   bool wants_write = false;
   // At a fixed rate: when requests that found the connection full were due.
   std::deque<uint64_t> late;
-  uint64_t preload_key = 0;
-  uint64_t preload_step = 0;
+  // Of the keys to preload this connection's share, `left` of them, from the last one down.
+  uint64_t preload_from = 0;
+  uint64_t preload_step = 1;
+  uint64_t preload_left = 0;
 };
 
 void LoadResult::merge(const LoadResult& other) {
@@ -65,9 +75,7 @@ Worker::Worker(const LoadOptions& options, const Window& window, size_t index)
     : options_(options),
       window_(window),
       index_(index),
-      random_(Random::mix(options.seed + 1000 * index)),
-      zipf_(options.keys, options.zipf),
-      maker_(options),
+      uniform_(options, Random::mix(options.seed + 1000 * index)),
       buffer_(kReceiveSize) {}
 
 Worker::~Worker() {
@@ -77,26 +85,49 @@ Worker::~Worker() {
 }
 
 base::Expected<void> Worker::connect() {
+  if (!options_.tenants.empty()) return connect_tenants();
   const size_t users = options_.users.size();
   for (size_t number = index_; number < options_.connections; number += options_.threads) {
-    auto fd = open_connection(options_.address, users == 0 ? nullptr : &options_.users[number % users]);
-    if (!fd) return tl::unexpected(fd.error());
-    connections_.push_back(std::make_unique<Connection>(*fd, number, options_.protocol,
-                                                        std::max(options_.depth, kPreloadDepth)));
-    poller_.add(*fd, EPOLLIN, connections_.back().get());
+    const User* user = users == 0 ? nullptr : &options_.users[number % users];
+    if (auto opened = open(number, user, uniform_); !opened) return opened;
+    // A user's keys are dealt to the user's connections.
+    const size_t alike = std::max<size_t>(1, users);
+    const size_t sharing = (options_.connections - number % alike + alike - 1) / alike;
+    connections_.back()->deal(number / alike, sharing, options_.keys);
   }
   return {};
 }
 
-// A user's keys are dealt to the user's connections.
+base::Expected<void> Worker::connect_tenants() {
+  text_.resize(MixedTraffic::kLargestValue);
+  Random random(options_.seed);
+  for (char& byte : text_) byte = static_cast<char>('a' + random.below(26));
+  size_t number = 0;
+  for (size_t tenant = 0; tenant < options_.tenants.size(); ++tenant) {
+    const MixTenant& with = options_.tenants[tenant];
+    for (size_t share = 0; share < with.connections; ++share, ++number) {
+      if (number % options_.threads != index_) continue;
+      mixed_.push_back(std::make_unique<MixedTraffic>(with, tenant, options_.protocol, text_,
+                                                      Random::mix(options_.seed + 1000 * number)));
+      const User* user = with.user.name.empty() ? nullptr : &with.user;
+      if (auto opened = open(number, user, *mixed_.back()); !opened) return opened;
+      connections_.back()->deal(share, with.connections, with.keys);
+    }
+  }
+  return {};
+}
+
+base::Expected<void> Worker::open(size_t number, const User* user, Traffic& traffic) {
+  auto fd = open_connection(options_.address, user);
+  if (!fd) return tl::unexpected(fd.error());
+  connections_.push_back(std::make_unique<Connection>(*fd, number, traffic, options_.protocol,
+                                                      std::max(options_.depth, kPreloadDepth)));
+  poller_.add(*fd, EPOLLIN, connections_.back().get());
+  return {};
+}
+
 void Worker::preload() {
   phase_ = Phase::kPreload;
-  const size_t users = std::max<size_t>(1, options_.users.size());
-  for (const auto& connection : connections_) {
-    const size_t user = connection->number % users;
-    connection->preload_key = connection->number / users;
-    connection->preload_step = (options_.connections - user + users - 1) / users;
-  }
   const uint64_t now = now_ns();
   for (const auto& connection : connections_) refill(*connection, now);
   uint64_t last_event = now;
@@ -173,27 +204,21 @@ void Worker::on_reply(Connection& connection, const LoadReply& reply, uint64_t n
   }
   const Sent sent = connection.sent[connection.answered++ % connection.sent.size()];
   if (connection.under_way() == 0) --busy_;
+  const char* const wrong = connection.traffic.take(sent, reply);
   const bool open_loop = options_.rate > 0;
   const uint64_t counted_at = open_loop ? sent.at : now;
   if (phase_ == Phase::kPreload) {
     if (reply.kind != LoadReply::kStored) result_.error("a key could not be preloaded" + status_of(reply));
   } else if (window_.holds(counted_at)) {
     result_.latency.add(now - sent.at);
-    check(sent, reply);
+    count(sent, reply, wrong);
   }
 }
 
-void Worker::check(const Sent& sent, const LoadReply& reply) {
-  sent.set ? ++result_.sets : ++result_.gets;
-  if (sent.set) {
-    if (reply.kind != LoadReply::kStored) result_.error("a set was refused" + status_of(reply));
-  } else if (reply.kind == LoadReply::kMiss) {
-    ++result_.misses;
-  } else if (reply.kind != LoadReply::kHit) {
-    result_.error("a get was refused" + status_of(reply));
-  } else if (reply.value_size != options_.value_size) {
-    result_.error("a value of the wrong size");
-  }
+void Worker::count(const Sent& sent, const LoadReply& reply, const char* wrong) {
+  is_get(sent.command) ? ++result_.gets : ++result_.sets;
+  if (reply.kind == LoadReply::kMiss) ++result_.misses;
+  if (wrong != nullptr) result_.error(wrong + status_of(reply));
 }
 
 void Worker::refill(Connection& connection, uint64_t now) {
@@ -212,10 +237,12 @@ void Worker::refill(Connection& connection, uint64_t now) {
 
 void Worker::refill_preload(Connection& connection, uint64_t now) {
   if (connection.under_way() > 0) return;
-  while (connection.preload_key < options_.keys && connection.under_way() < kPreloadDepth &&
+  while (connection.preload_left > 0 && connection.under_way() < kPreloadDepth &&
          connection.out.size() < kPreloadBytes) {
-    append(connection, connection.preload_key, true, now);
-    connection.preload_key += connection.preload_step;
+    --connection.preload_left;
+    const uint64_t key = connection.preload_from + connection.preload_left * connection.preload_step;
+    append(connection, now,
+           [&](uint32_t opaque) { return connection.traffic.append_set(connection.out, key, opaque); });
   }
 }
 
@@ -242,14 +269,16 @@ uint64_t Worker::due_time(uint64_t arrival) const {
 }
 
 void Worker::append_request(Connection& connection, uint64_t at) {
-  append(connection, zipf_(random_), random_.one_in(options_.gets_per_set + 1), at);
+  append(connection, at,
+         [&](uint32_t opaque) { return connection.traffic.append_next(connection.out, opaque); });
 }
 
-void Worker::append(Connection& connection, uint64_t key, bool set, uint64_t at) {
+template <class Write>
+void Worker::append(Connection& connection, uint64_t at, Write&& write) {
   if (connection.under_way() == 0) ++busy_;
-  const auto opaque = static_cast<uint32_t>(connection.appended);
-  connection.sent[connection.appended++ % connection.sent.size()] = {at, set};
-  set ? maker_.append_set(connection.out, key, opaque) : maker_.append_get(connection.out, key, opaque);
+  Sent& sent = connection.sent[connection.appended % connection.sent.size()];
+  sent = write(static_cast<uint32_t>(connection.appended++));
+  sent.at = at;
 }
 
 void Worker::flush(Connection& connection) {

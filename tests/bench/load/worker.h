@@ -8,16 +8,17 @@
 #include <vector>
 
 #include "client/histogram.h"
-#include "client/random.h"
 #include "client/socket.h"
+#include "load/mixed_traffic.h"
 #include "load/options.h"
 #include "load/reply_reader.h"
-#include "load/request_maker.h"
+#include "load/uniform_traffic.h"
 
 namespace mctenant::bench {
 
 struct LoadResult {
   uint64_t gets = 0;
+  // All other requests than gets.
   uint64_t sets = 0;
   uint64_t misses = 0;
   // Refused requests, replies that don't fit their request, and requests never answered.
@@ -54,7 +55,7 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   base::Expected<void> connect();
-  // Sets every key of every user once; replies that are not "stored" are errors.
+  // Sets every key of every user or tenant once, hot ones last; replies that are not "stored" are errors.
   void preload();
   // Loads from `start` (now_ns) until the window is over, and counts what falls into it.
   void run(uint64_t start);
@@ -62,22 +63,22 @@ class Worker {
   const LoadResult& result() const { return result_; }
 
  private:
-  struct Sent {
-    uint64_t at;
-    bool set;
-  };
   struct Connection;
   enum class Phase { kPreload, kLoad, kDrain };
 
   void serve(Connection& connection, uint32_t events);
   void receive(Connection& connection);
   void on_reply(Connection& connection, const LoadReply& reply, uint64_t now);
-  void check(const Sent& sent, const LoadReply& reply);
+  void count(const Sent& sent, const LoadReply& reply, const char* wrong);
+  base::Expected<void> connect_tenants();
+  base::Expected<void> open(size_t number, const User* user, Traffic& traffic);
   void refill(Connection& connection, uint64_t now);
   void refill_preload(Connection& connection, uint64_t now);
   void send_due(uint64_t now);
   void append_request(Connection& connection, uint64_t at);
-  void append(Connection& connection, uint64_t key, bool set, uint64_t at);
+  // Writes a request: `write(opaque)` appends it and tells which.
+  template <class Write>
+  void append(Connection& connection, uint64_t at, Write&& write);
   void flush(Connection& connection);
   void lose(Connection& connection, const char* why);
   void drain(uint64_t deadline);
@@ -86,9 +87,10 @@ class Worker {
   const LoadOptions& options_;
   const Window& window_;
   const size_t index_;
-  Random random_;
-  Zipf zipf_;
-  RequestMaker maker_;
+  // Of all connections, or of one each in a mixed load.
+  UniformTraffic uniform_;
+  std::string text_;
+  std::vector<std::unique_ptr<MixedTraffic>> mixed_;
   Poller poller_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<char> buffer_;

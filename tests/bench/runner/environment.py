@@ -69,12 +69,16 @@ class Settings:
     def __init__(self, arguments, network):
         self.network = network
         self.mctenant = arguments.mctenant
+        self.memcached = arguments.memcached
         self.quick = arguments.quick
         self.seconds = 1 if self.quick else 5
         self.warmup = 0.3 if self.quick else 1
+        # Of which the median is told, where figures are small or restless.
+        self.windows = 1 if self.quick else 3
         self.connections = 50
         self.idle_connections = 1000 if self.quick else 9000
         self.keys = 100000
+        self.key_counts = (1000, 100000, 1000000 if self.quick else 5000000)
         self.idle_connections = min(self.idle_connections, (raise_descriptor_limit() - 1000) // 2)
         self.choose_cores()
         # 100,000 values of 32 KB need 3.7 GB in the server.
@@ -119,10 +123,10 @@ def machine():
             "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)}
 
 
-def versions(mctenant):
+def versions(settings):
     found = {}
-    for name, command in (("memcached", ["memcached", "-V"]), ("nutcracker", ["nutcracker", "--version"]),
-                          ("haproxy", ["haproxy", "-v"]), ("mctenant", [mctenant, "--version"])):
+    for name, command in (("memcached", [settings.memcached or "memcached", "-V"]), ("nutcracker", ["nutcracker", "--version"]),
+                          ("haproxy", ["haproxy", "-v"]), ("mctenant", [settings.mctenant, "--version"])):
         path = program(command[0])
         if path:
             told = quietly(path, *command[1:])

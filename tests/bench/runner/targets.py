@@ -1,5 +1,6 @@
 """What is measured: each target is started with its servers in a temporary folder, and stopped by its own pid."""
 
+import collections
 import contextlib
 import json
 import os
@@ -14,7 +15,13 @@ import environment
 
 READY_WITHIN = 30
 MOST_CONNECTIONS = 9300
-FIRST_TIME_USERS = 200
+
+# A tenant of mctenant, with a user of the same name; `memory` in MiB.
+Tenant = collections.namedtuple("Tenant", "name password memory")
+
+
+def tenant(name, memory):
+    return Tenant(name, secrets.token_urlsafe(12), memory)
 
 
 def free_port():
@@ -28,24 +35,35 @@ def write_private(path, text):
 
 
 class Target:
-    """Has an address to load; the process in front, and the server behind it or None."""
+    """Has an address to load; the process in front, and the server behind it or None.
+
+    `variant` is one of variants(); `memory_mb` is the server's; `tenants` and `more_users` (of the tenant "bench") are for
+    those that have tenants."""
 
     title = ""
     program = "memcached"
     protocol = "binary"
     signs_in = False
 
-    def __init__(self, folder, settings):
-        self.folder, self.settings = folder, settings
+    def __init__(self, folder, settings, variant=None, memory_mb=None, tenants=(), more_users=0):
+        self.folder, self.settings, self.variant = folder, settings, variant
+        self.memory_mb = memory_mb or settings.memory_mb
+        self.tenants, self.more_users = tenants, more_users
         self.username, self.password = "bench", secrets.token_urlsafe(18)
         self.processes, self.front, self.server = [], None, None
         self.address = f"127.0.0.1:{free_port()}"
+
+    @staticmethod
+    def variants(value_size):
+        """Its settings that are tried for values of this size, the best of which counts. The first is the usual one."""
+        del value_size
+        return (None,)
 
     def watched(self):
         return [process for process in (self.front, self.server) if process]
 
     def spawn(self, name, command, cores, **variables):
-        path = environment.program(command[0])
+        path = getattr(self.settings, command[0], None) or environment.program(command[0])
         with open(os.path.join(self.folder, name + ".log"), "wb") as log:
             process = subprocess.Popen([path, *command[1:]], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
                                        env={**os.environ, **variables},
@@ -57,7 +75,7 @@ class Target:
         as_root = ["-u", "root"] if os.geteuid() == 0 else []
         host, port = address.split(":")
         return self.spawn("memcached", ["memcached", "-U", "0", "-l", host, "-p", port, "-t", "1", "-c", "12000", "-I", "2m",
-                                        "-m", str(self.settings.memory_mb), *as_root, *more], cores, **variables)
+                                        "-m", str(self.memory_mb), *as_root, *more], cores, **variables)
 
     def start_server(self, *more, **variables):
         """The memcached behind a proxy."""
@@ -133,23 +151,39 @@ class DirectSasl(Target):
 class Twemproxy(Target):
     title, program, protocol = "twemproxy (nutcracker), text", "nutcracker", "text"
 
+    @staticmethod
+    def variants(value_size):
+        """Sizes of its buffers. It copies what stands behind a message to another buffer, so that many small replies in a
+        large one cost it much; a large value in small ones does too."""
+        return (16384, 4096, 2048, 1024, 512) if value_size < 4096 else (16384, 65536, 262144, 1048576)
+
     def start(self):
         self.start_server()
         file = os.path.join(self.folder, "nutcracker.yml")
         write_private(file, f"bench:\n  listen: {self.address}\n  hash: fnv1a_64\n  distribution: ketama\n  preconnect: true\n"
                             f"  backlog: 1024\n  auto_eject_hosts: false\n  servers:\n   - {self.behind}:1\n")
-        self.front = self.spawn("nutcracker", ["nutcracker", "-c", file, "-a", "127.0.0.1", "-s", str(free_port()), "-v", "4"],
-                                self.settings.front_cores)
+        self.front = self.spawn("nutcracker", ["nutcracker", "-c", file, "-a", "127.0.0.1", "-s", str(free_port()), "-v", "4",
+                                               "-m", str(self.variant or 16384)], self.settings.front_cores)
         self.wait_until(lambda: connects(self.address))
 
 
 class Haproxy(Target):
     title, program, signs_in = "HAProxy, TCP, before memcached -S", "haproxy", True
+    USUAL, BUFFERS, SPLICE = "buffers of 16 KiB", "buffers of 64 KiB", "splice"
+    OF_GLOBAL = {BUFFERS: "  tune.bufsize 65536\n", SPLICE: "  tune.pipesize 1048576\n"}
+    OF_DEFAULTS = {SPLICE: "  option splice-auto\n"}
+    # It reserves descriptors for the pipes.
+    FEWER_CONNECTIONS = {SPLICE: 2000}
+
+    @classmethod
+    def variants(cls, value_size):
+        return (cls.USUAL,) if value_size < 4096 else (cls.USUAL, cls.BUFFERS, cls.SPLICE)
 
     def start(self):
         self.start_server("-S", SASL_CONF_PATH=self.sasl_folder())
         file = os.path.join(self.folder, "haproxy.cfg")
-        write_private(file, f"global\n  maxconn {MOST_CONNECTIONS}\n  nbthread 1\ndefaults\n  mode tcp\n  timeout connect 5s\n"
+        write_private(file, f"global\n  maxconn {self.FEWER_CONNECTIONS.get(self.variant, MOST_CONNECTIONS)}\n  nbthread 1\n{self.OF_GLOBAL.get(self.variant, '')}"
+                            f"defaults\n  mode tcp\n{self.OF_DEFAULTS.get(self.variant, '')}  timeout connect 5s\n"
                             f"  timeout client 300s\n  timeout server 300s\nlisten bench\n  bind {self.address}\n"
                             f"  server memcached {self.behind}\n")
         self.front = self.spawn("haproxy", ["haproxy", "-db", "-f", file], self.settings.front_cores)
@@ -158,20 +192,23 @@ class Haproxy(Target):
 
 class Mctenant(Target):
     title, signs_in, workers = "mctenant, 1 worker, signed in", True, 1
-    # Users who have not signed in yet, for what a first sign-in costs.
-    many_users = True
 
     def start(self):
         self.start_server()
         self.admin = f"127.0.0.1:{free_port()}"
-        self.others = [(f"user{number}", secrets.token_urlsafe(12)) for number in range(FIRST_TIME_USERS * self.many_users)]
-        self.other_users = os.path.join(self.folder, "users")
-        write_private(self.other_users, "".join(f"{name}:{password}\n" for name, password in self.others))
+        self.others = [(f"user{number}", secrets.token_urlsafe(12)) for number in range(self.more_users)]
+        self.other_users = self.users_file("others", self.others)
         file = os.path.join(self.folder, "mctenant.json")
         write_private(file, json.dumps(self.configure()))
         cores = self.settings.front_cores if self.workers == 1 else self.settings.wide_cores
         self.front = self.spawn("mctenant", [os.path.abspath(self.settings.mctenant), "serve", "--config", file], cores)
         self.wait_until(self.ready)
+
+    def users_file(self, name, users):
+        """For mcload --users."""
+        path = os.path.join(self.folder, name)
+        write_private(path, "".join(f"{username}:{password}\n" for username, password in users))
+        return path
 
     def configure(self):
         everyone = [(self.username, self.password), *self.others]
@@ -181,9 +218,10 @@ class Mctenant(Target):
             "workers": self.workers,
             "state": os.path.join(self.folder, "state.db"),
             "pools": {"default": {"servers": self.servers}},
-            "plans": {"dev": {}},
-            "tenants": {"bench": {"plan": "dev", "credentials": [{"username": name, "password": password}
-                                                                 for name, password in everyone]}},
+            "plans": {"dev": {"memory": f"{self.memory_mb}MiB"}},
+            "tenants": {"bench": {"plan": "dev", "credentials": credentials(everyone)},
+                        **{each.name: {"plan": "dev", "memory": f"{each.memory}MiB",
+                                       "credentials": credentials([(each.name, each.password)])} for each in self.tenants}},
         }
 
     def ready(self):
@@ -192,6 +230,10 @@ class Mctenant(Target):
                 return answer.status == 200
         except (urllib.error.URLError, OSError):
             return False
+
+
+def credentials(users):
+    return [{"username": name, "password": password} for name, password in users]
 
 
 class MctenantTwo(Mctenant):
@@ -231,8 +273,8 @@ def missing(name, settings):
 
 
 @contextlib.contextmanager
-def start(name, folder, settings):
-    target = KINDS[name](folder, settings)
+def start(name, folder, settings, **options):
+    target = KINDS[name](folder, settings, **options)
     target.name = name
     try:
         target.start()

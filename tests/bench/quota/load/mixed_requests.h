@@ -4,32 +4,12 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "client/lot.h"
 #include "quota/load/requests.h"
 
 namespace mctenant::bench {
-
-// Draws from weighted choices.
-template <class T>
-class Lot {
- public:
-  explicit Lot(const Weighted<T>& choices) {
-    double sum = 0;
-    for (const auto& [choice, weight] : choices) choices_.emplace_back(choice, sum += weight);
-  }
-  const T& draw(Random& random) const {
-    const double at = random.unit() * choices_.back().second;
-    for (const auto& [choice, up_to] : choices_) {
-      if (at < up_to) return choice;
-    }
-    return choices_.back().first;
-  }
-
- private:
-  std::vector<std::pair<T, double>> choices_;
-};
 
 // How a command is written. `name` is what operation mixes call it.
 struct CommandShape {

@@ -3,18 +3,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "client/credentials.h"
 #include "client/frame.h"
+#include "client/lot.h"
 #include "client/socket.h"
 
 namespace mctenant::bench {
-
-// What is drawn from a list of weighted choices.
-template <class T>
-using Weighted = std::vector<std::pair<T, double>>;
 
 // A time to live as a tenant's program writes it.
 struct TimeToLive {
