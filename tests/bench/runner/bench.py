@@ -41,10 +41,11 @@ class Bench:
                   f"{found.get('first_error', 'not told')}. {target.front_log()}", flush=True)
 
     def measure(self, target, *arguments, windows=1):
-        """The medians of several windows of a load; `arguments` are mcload's."""
+        """A load for a while, or the medians of several shorter windows; `arguments` are mcload's."""
         settings, several = self.settings, []
+        seconds = settings.seconds if windows == 1 else settings.seconds / 2
         for _ in range(windows):
-            told = self.generator.run(target, *arguments, "--seconds", settings.seconds, "--warmup", settings.warmup)
+            told = self.generator.run(target, *arguments, "--seconds", seconds, "--warmup", settings.warmup)
             several.append(figures.of_load(told, target))
         return figures.median(several)
 

@@ -8,6 +8,7 @@ import environment
 import figures
 import ratios
 import targets
+from measures.mix import Mix
 from measures.shapes import DEEP, LARGE, SMALL
 from tables import line, shown, table
 
@@ -113,7 +114,15 @@ def summary(whole):
             lines.append(line(f"{row}: {targets.KINDS[name].title}", shown(each["front_cpu_us"], 2),
                               shown(each["server_cpu_us"], 2), shown(each["system_calls"], 2), shown(each["per_second"], 0),
                               shown(each["latency_us"]["p99"], 0)))
-    return "\n".join([*lines, "", *ratio_table(whole["ratios"])]).strip()
+    return "\n".join([*lines, "", *ratio_table(whole["ratios"]), *mix_sentence(whole["results"])]).strip()
+
+
+def mix_sentence(results):
+    found = results.get(Mix.name, {}).get(Mix.row, {})
+    told = [f"{targets.KINDS[name].title}: {shown(each['per_second'], 0)} operations/s, {shown(each['front_cpu_us'], 1)} µs, "
+            f"p99 {shown(each['latency_us']['p99'] / 1000, 1)} ms, {shown(100 * each['hit_rate'], 1)} % hits"
+            for name, each in found.items()]
+    return [f"Fifty tenants like fifty real ones (`tests/bench/workloads.csv`): {'; '.join(told)}."] if told else []
 
 
 def put_between_markers(text, new):

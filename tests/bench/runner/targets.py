@@ -182,8 +182,9 @@ class Haproxy(Target):
     def start(self):
         self.start_server("-S", SASL_CONF_PATH=self.sasl_folder())
         file = os.path.join(self.folder, "haproxy.cfg")
-        write_private(file, f"global\n  maxconn {self.FEWER_CONNECTIONS.get(self.variant, MOST_CONNECTIONS)}\n  nbthread 1\n{self.OF_GLOBAL.get(self.variant, '')}"
-                            f"defaults\n  mode tcp\n{self.OF_DEFAULTS.get(self.variant, '')}  timeout connect 5s\n"
+        connections = self.FEWER_CONNECTIONS.get(self.variant, MOST_CONNECTIONS)
+        write_private(file, f"global\n  maxconn {connections}\n  nbthread 1\n{self.OF_GLOBAL.get(self.variant, '')}defaults\n"
+                            f"  mode tcp\n{self.OF_DEFAULTS.get(self.variant, '')}  timeout connect 5s\n"
                             f"  timeout client 300s\n  timeout server 300s\nlisten bench\n  bind {self.address}\n"
                             f"  server memcached {self.behind}\n")
         self.front = self.spawn("haproxy", ["haproxy", "-db", "-f", file], self.settings.front_cores)

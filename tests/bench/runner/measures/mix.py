@@ -6,6 +6,7 @@ import os
 
 import targets
 from figures import MCTENANTS
+from measures.shapes import shapes
 
 TABLE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "workloads.csv")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -33,12 +34,14 @@ class Mix:
         memory = round(1.25 * sum(each.memory for each in everybody)) + 64
         for name in names:
             with bench.attempt(self.name, self.row, name):
-                with bench.start(name, tenants=everybody, memory_mb=memory) as target:
+                # Most of the bytes are in large values.
+                variant = bench.variant(name, shapes(bench.settings)[-1])
+                with bench.start(name, variant=variant, tenants=everybody, memory_mb=memory) as target:
                     plan = os.path.join(target.folder, "plan.json")
                     targets.write_private(plan, json.dumps(plan_for(target, rows, everybody)))
                     shape = ("mix", "--plan", plan, "--depth", DEPTH, "--window")
                     bench.generator.run(target, *shape, "--preload", "--no-run")
-                    found = bench.measure(target, *shape)
+                    found = bench.measure(target, *shape, windows=bench.settings.windows)
                     found["hit_rate"] = 1 - found["misses"] / max(1, found["gets"])
                     bench.add(self.name, self.row, target, found)
 
@@ -69,7 +72,7 @@ def times_to_live(row):
 
 
 def plan_for(target, rows, everybody):
-    """The file for `mcload mix`. Each has a quarter more keys than fit into its memory, and connections by its rate."""
+    """The file for `mcload mix`. Each has twice the keys that fit into its memory, and connections by its rate."""
     rate = sum(float(row["kops_per_s"]) for row in rows)
     plan = []
     for row, each in zip(rows, everybody):
@@ -79,7 +82,7 @@ def plan_for(target, rows, everybody):
             "username": signs_in_as[0], "password": signs_in_as[1],
             "connections": max(1, round(CONNECTIONS * float(row["kops_per_s"]) / rate)),
             "key_size": key_size, "value_size": value_size,
-            "keys": max(64, int(1.25 * (each.memory << 20) / (ITEM_OVERHEAD + key_size + value_size))),
+            "keys": max(64, int(2 * (each.memory << 20) / (ITEM_OVERHEAD + key_size + value_size))),
             "zipf": float(row["zipf_alpha"]), "operations": weights(row["operation_mix"]),
             "times_to_live": times_to_live(row)})
     return plan
