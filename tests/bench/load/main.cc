@@ -55,6 +55,8 @@ void declare_load(CLI::App& app, Arguments& arguments) {
 
 void declare_uniform(CLI::App& app, LoadOptions& load) {
   app.add_option("--value-size", load.value_size, "bytes")->capture_default_str();
+  app.add_flag("--multi-get", load.multi_get,
+               "the gets among --depth are one: get of many keys, or getq and noop");
   app.add_option("--gets-per-set", load.gets_per_set)->capture_default_str();
   app.add_flag("--gets-only", load.gets_only, "no sets but those of --preload");
   app.add_option("--zipf", load.zipf, "exponent of the keys' popularity; 0 is even")->capture_default_str();
@@ -85,6 +87,8 @@ base::Expected<void> complete(Arguments& arguments) {
   }
   if (load.protocol == Protocol::kText && !load.users.empty())
     return base::fail("text is spoken without sign-in only");
+  if (load.multi_get && (load.window || load.rate > 0))
+    return base::fail("--multi-get goes with neither --window nor --rate");
   load.threads = std::min(load.threads, load.connections);
   return {};
 }

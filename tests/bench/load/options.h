@@ -29,6 +29,8 @@ struct LoadOptions {
   // false: `depth` requests are written together, and the next ones when all are answered (as a multi-get
   // does). true: a new request follows every reply.
   bool window = false;
+  // The gets among `depth` requests that are written together are one multi-get.
+  bool multi_get = false;
 
   uint64_t keys = 100000;
   size_t key_size = 20;

@@ -13,7 +13,8 @@ namespace {
 constexpr size_t kLongestLine = 2048;
 
 LoadReply::Kind kind_of(const ReplyHeader& header) {
-  const bool get = header.opcode == Opcode::kGet;
+  if (header.opcode == Opcode::kNoop) return LoadReply::kEnd;
+  const bool get = header.opcode == Opcode::kGet || header.opcode == Opcode::kGetQ;
   switch (header.status) {
     case kOk:
       return get ? LoadReply::kHit : LoadReply::kStored;
@@ -103,11 +104,13 @@ void ReplyReader::on_line(const char* bytes, size_t size) {
     reply_ = hit(line);
     broken_ = reply_.kind != LoadReply::kHit;
     skip_ = reply_.value_size + 2;
-    in_value_ = true;
+    done_ = multi_get_;
+    in_value_ = !multi_get_;
     return;
   }
   if (!in_value_) {
     reply_ = {.kind = kind_of(line)};
+    if (multi_get_ && reply_.kind == LoadReply::kMiss) reply_.kind = LoadReply::kEnd;
   } else if (line != "END") {
     broken_ = true;
   }

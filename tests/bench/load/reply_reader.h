@@ -9,8 +9,9 @@
 namespace mctenant::bench {
 
 struct LoadReply {
-  // kStored is any change that was made; kNo one that was not, since the item was there, or not, or changed.
-  enum Kind : uint8_t { kHit, kMiss, kStored, kNo, kError };
+  // kStored is any change that was made; kNo one that was not, since the item was there, or not, or changed;
+  // kEnd follows the hits of a multi-get.
+  enum Kind : uint8_t { kHit, kMiss, kStored, kNo, kEnd, kError };
   Kind kind = kError;
   // Of a hit; other replies have none.
   size_t value_size = 0;
@@ -21,11 +22,13 @@ struct LoadReply {
   uint64_t cas = 0;
 };
 
-// Cuts a stream of replies to requests of one key, in whatever pieces it comes. Values are passed over,
+// Cuts a stream of replies, in whatever pieces it comes. Values are passed over,
 // not kept, so that big ones cost the load generator no more than their reading.
 class ReplyReader {
  public:
-  explicit ReplyReader(Protocol protocol) : text_(protocol == Protocol::kText) {}
+  // With `multi_get`, text gets are of many keys: each of their hits is a reply.
+  ReplyReader(Protocol protocol, bool multi_get)
+      : text_(protocol == Protocol::kText), multi_get_(multi_get) {}
 
   // Takes `size` bytes; calls `each(reply)` for every reply that ends in them. False once the stream made no
   // sense.
@@ -57,6 +60,7 @@ class ReplyReader {
   void on_line(const char* line, size_t size);
 
   bool text_;
+  bool multi_get_;
   bool broken_ = false;
   // The reply is complete once `skip_` bytes have passed.
   bool done_ = false;

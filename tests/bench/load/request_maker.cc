@@ -40,6 +40,18 @@ void RequestMaker::append_set(std::string& out, uint64_t key, uint32_t opaque) {
   }
 }
 
+void RequestMaker::append_multi_get(std::string& out, std::span<const Sent> gets, uint32_t opaque) {
+  if (text_) {
+    out.append("get");
+    for (const Sent& get : gets) out.append(" ").append(key_text(get.key));
+    out.append("\r\n");
+    return;
+  }
+  for (const Sent& get : gets)
+    append_frame(out, {.opcode = Opcode::kGetQ, .key = key_text(get.key), .opaque = opaque++});
+  append_frame(out, {.opcode = Opcode::kNoop});
+}
+
 const std::string& RequestMaker::key_text(uint64_t key) {
   for (size_t at = key_.size(); at-- > 1; key /= 10) key_[at] = static_cast<char>('0' + key % 10);
   return key_;

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "load/options.h"
+#include "load/traffic.h"
 
 namespace mctenant::bench {
 
@@ -14,6 +16,8 @@ class RequestMaker {
 
   void append_get(std::string& out, uint64_t key, uint32_t opaque);
   void append_set(std::string& out, uint64_t key, uint32_t opaque);
+  // One `get` of all these keys or, in binary, quiet gets and a noop behind them.
+  void append_multi_get(std::string& out, std::span<const Sent> gets, uint32_t opaque);
 
  private:
   // The key's text, valid until the next call: "k", then its number with zeros before it up to the size asked

@@ -14,6 +14,8 @@ struct Sent {
   uint64_t at = 0;
   uint64_t key = 0;
   Command command = Command::kGet;
+  // In a multi-get: how many of its gets come behind this one.
+  uint32_t rest = 0;
 };
 
 // What a connection asks, and what it makes of the replies. Used by one thread.

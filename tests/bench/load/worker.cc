@@ -26,8 +26,12 @@ std::string status_of(const LoadReply& reply) { return ", status " + std::to_str
 
 // Requests under way stand in a ring, oldest first.
 struct Worker::Connection {
-  Connection(int descriptor, size_t number_in, Traffic& traffic_in, Protocol protocol, size_t ring)
-      : fd(descriptor), number(number_in), traffic(traffic_in), reader(protocol), sent(ring) {}
+  Connection(int descriptor, size_t number_in, Traffic& traffic_in, const LoadOptions& options)
+      : fd(descriptor),
+        number(number_in),
+        traffic(traffic_in),
+        reader(options.protocol, options.multi_get),
+        sent(std::max(options.depth, kPreloadDepth)) {}
 
   // Every `step`-th of `keys` is this connection's to preload, the first of them `from`.
   void deal(uint64_t from, uint64_t step, uint64_t keys) {
@@ -45,6 +49,8 @@ struct Worker::Connection {
   std::vector<Sent> sent;
   uint64_t appended = 0;
   uint64_t answered = 0;
+  // Of the multi-get whose hits are coming: gets that no hit has come for; nothing between two of them.
+  std::optional<uint32_t> multi_get_left;
   std::string out;
   size_t out_at = 0;
   bool wants_write = false;
@@ -120,8 +126,7 @@ base::Expected<void> Worker::connect_tenants() {
 base::Expected<void> Worker::open(size_t number, const User* user, Traffic& traffic) {
   auto fd = open_connection(options_.address, user);
   if (!fd) return tl::unexpected(fd.error());
-  connections_.push_back(std::make_unique<Connection>(*fd, number, traffic, options_.protocol,
-                                                      std::max(options_.depth, kPreloadDepth)));
+  connections_.push_back(std::make_unique<Connection>(*fd, number, traffic, options_));
   poller_.add(*fd, EPOLLIN, connections_.back().get());
   return {};
 }
@@ -191,8 +196,9 @@ void Worker::receive(Connection& connection) {
   }
   const uint64_t now = now_ns();
   const bool understood =
-      connection.reader.feed(buffer_.data(), static_cast<size_t>(count),
-                             [&](const LoadReply& reply) { on_reply(connection, reply, now); });
+      connection.reader.feed(buffer_.data(), static_cast<size_t>(count), [&](const LoadReply& reply) {
+        options_.multi_get ? on_multi_get_reply(connection, reply, now) : on_reply(connection, reply, now);
+      });
   if (!understood) return lose(connection, "the reply was not understood");
   refill(connection, now);
 }
@@ -202,6 +208,25 @@ void Worker::on_reply(Connection& connection, const LoadReply& reply, uint64_t n
   if (options_.protocol == Protocol::kBinary && reply.opaque != static_cast<uint32_t>(connection.answered)) {
     result_.error("a reply out of order");
   }
+  answer(connection, reply, now);
+}
+
+// Misses show in the end only: in text nothing tells which they were, and nothing hangs on it.
+void Worker::on_multi_get_reply(Connection& connection, const LoadReply& reply, uint64_t now) {
+  if (connection.under_way() == 0 && !connection.multi_get_left)
+    return result_.error("a reply to nothing");
+  const Sent& front = connection.sent[connection.answered % connection.sent.size()];
+  if (reply.kind != LoadReply::kEnd) {
+    if (reply.kind == LoadReply::kHit) connection.multi_get_left = front.rest;
+    return answer(connection, reply, now);
+  }
+  const uint32_t missed = connection.multi_get_left.value_or(front.rest + 1);
+  connection.multi_get_left.reset();
+  for (uint32_t i = 0; i < missed && connection.under_way() > 0; ++i)
+    answer(connection, {.kind = LoadReply::kMiss}, now);
+}
+
+void Worker::answer(Connection& connection, const LoadReply& reply, uint64_t now) {
   const Sent sent = connection.sent[connection.answered++ % connection.sent.size()];
   if (connection.under_way() == 0) --busy_;
   const char* const wrong = connection.traffic.take(sent, reply);
@@ -230,6 +255,7 @@ void Worker::refill(Connection& connection, uint64_t now) {
       connection.late.pop_front();
     }
   } else if (!window_.over(now) && (options_.window || connection.under_way() == 0)) {
+    if (options_.multi_get) append_batch(connection, now);
     while (connection.under_way() < options_.depth) append_request(connection, now);
   }
   flush(connection);
@@ -271,6 +297,15 @@ uint64_t Worker::due_time(uint64_t arrival) const {
 void Worker::append_request(Connection& connection, uint64_t at) {
   append(connection, at,
          [&](uint32_t opaque) { return connection.traffic.append_next(connection.out, opaque); });
+}
+
+void Worker::append_batch(Connection& connection, uint64_t at) {
+  const auto opaque = static_cast<uint32_t>(connection.appended);
+  ++busy_;
+  for (Sent sent : uniform_.append_batch(connection.out, options_.depth, opaque)) {
+    sent.at = at;
+    connection.sent[connection.appended++ % connection.sent.size()] = sent;
+  }
 }
 
 template <class Write>

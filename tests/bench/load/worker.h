@@ -69,6 +69,8 @@ class Worker {
   void serve(Connection& connection, uint32_t events);
   void receive(Connection& connection);
   void on_reply(Connection& connection, const LoadReply& reply, uint64_t now);
+  void on_multi_get_reply(Connection& connection, const LoadReply& reply, uint64_t now);
+  void answer(Connection& connection, const LoadReply& reply, uint64_t now);
   void count(const Sent& sent, const LoadReply& reply, const char* wrong);
   base::Expected<void> connect_tenants();
   base::Expected<void> open(size_t number, const User* user, Traffic& traffic);
@@ -76,6 +78,7 @@ class Worker {
   void refill_preload(Connection& connection, uint64_t now);
   void send_due(uint64_t now);
   void append_request(Connection& connection, uint64_t at);
+  void append_batch(Connection& connection, uint64_t at);
   // Writes a request: `write(opaque)` appends it and tells which.
   template <class Write>
   void append(Connection& connection, uint64_t at, Write&& write);

@@ -9,7 +9,7 @@ import figures
 import ratios
 import targets
 from measures.mix import Mix
-from measures.shapes import DEEP, LARGE, SMALL
+from measures.shapes import DEEP, LARGE, MULTI_GET, SMALL
 from tables import line, shown, table
 
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
@@ -107,14 +107,21 @@ def write(whole, folder):
 
 def summary(whole):
     """What the README shows: a line for each target and shape, and the ratios."""
-    lines = [conditions(whole), "", "| | CPU µs an operation | of the server behind | system calls | operations/s | p99 µs |",
+    lines = [conditions(whole), ""]
+    if "load" in whole["results"]:
+        lines += load_table(whole["results"]["load"])
+    return "\n".join([*lines, *ratio_table(whole["ratios"]), *mix_sentence(whole["results"])]).strip()
+
+
+def load_table(rows):
+    lines = ["| | CPU µs an operation | of the server behind | system calls | operations/s | p99 µs |",
              "|---|---:|---:|---:|---:|---:|"]
-    for row in (SMALL, DEEP, LARGE):
-        for name, each in whole["results"].get("load", {}).get(row, {}).items():
+    for row in (SMALL, DEEP, MULTI_GET, LARGE):
+        for name, each in rows.get(row, {}).items():
             lines.append(line(f"{row}: {targets.KINDS[name].title}", shown(each["front_cpu_us"], 2),
                               shown(each["server_cpu_us"], 2), shown(each["system_calls"], 2), shown(each["per_second"], 0),
                               shown(each["latency_us"]["p99"], 0)))
-    return "\n".join([*lines, "", *ratio_table(whole["ratios"]), *mix_sentence(whole["results"])]).strip()
+    return lines + [""]
 
 
 def mix_sentence(results):

@@ -90,6 +90,23 @@ class Load(unittest.TestCase):
             self.assertAlmostEqual(told["gets"] / told["sets"], 9, delta=2)
             self.assertGreater(told["latency_us"]["p99"], 0)
 
+    def test_multi_gets_in_both_protocols(self):
+        for protocol in ("binary", "text"):
+            before = int(self.server.stats()["cmd_get"])
+            shape = ("--protocol", protocol, "--keys", 1000, "--depth", 16, "--multi-get")
+            told = self.run_load(*shape, "--preload", "--seconds", 0.3, "--warmup", 0)
+            self.assertEqual((told["misses"], told["errors"]), (0, 0))
+            self.assertAlmostEqual(told["gets"] / told["sets"], 9, delta=2)
+            self.assertLessEqual(told["gets"], int(self.server.stats()["cmd_get"]) - before)
+
+    def test_what_a_multi_get_does_not_find_is_missed(self):
+        self.run_load("--keys", 500, "--preload", "--no-run")
+        for protocol in ("binary", "text"):
+            told = self.run_load("--protocol", protocol, "--keys", 1000, "--depth", 16, "--multi-get", "--gets-only", "--seconds", 0.2,
+                                 "--warmup", 0)
+            self.assertEqual(told["errors"], 0)
+            self.assertAlmostEqual(told["misses"] / told["gets"], 0.5, delta=0.05)
+
     def test_gets_only(self):
         self.run_load("--keys", 100, "--preload", "--no-run")
         before = self.server.stats()

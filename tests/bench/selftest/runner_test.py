@@ -29,7 +29,7 @@ def figure(**more):
 
 def whole_results():
     """Every row that there is, with the same figures everywhere."""
-    rows = {"load": (shapes.SMALL, shapes.DEEP, shapes.LARGE), "half-load": (half_load.ALIKE, half_load.OWN), "storm": ("cycles",),
+    rows = {"load": (shapes.SMALL, shapes.DEEP, shapes.MULTI_GET, shapes.LARGE), "half-load": (half_load.ALIKE, half_load.OWN), "storm": ("cycles",),
             "sign-in": ("first time",), "idle": ("9000 connections",), "mix": ("50 tenants",), "big": ("1 MiB gets, depth 1",),
             "tenants": [scaling.tenants_row(count, depth) for count in (1, 8, 64) for depth in (1, 16)],
             "keys": [scaling.keys_row(count, depth) for count in (1000, 100000, 5000000) for depth in (1, 16)]}
@@ -42,7 +42,7 @@ def by_name(results):
 
 class Ratios(unittest.TestCase):
     def test_all_that_must_be_is_told(self):
-        self.assertEqual(len(by_name(whole_results())), 18)
+        self.assertEqual(len(by_name(whole_results())), 19)
 
     def test_what_was_not_measured_is_left_out(self):
         results = {"load": {shapes.SMALL: {"mctenant": figure()}}}

@@ -1,4 +1,4 @@
-"""Gets and sets: the three shapes of traffic that the figures are told for."""
+"""Gets and sets: the shapes of traffic that the figures are told for."""
 
 import environment
 import figures
@@ -17,11 +17,12 @@ class Shape:
                 "--keys", keys or self.keys, *self.more)
 
 
-SMALL, DEEP, LARGE = "100 B, depth 1", "100 B, depth 16", "32 KB, depth 1"
+SMALL, DEEP, MULTI_GET, LARGE = "100 B, depth 1", "100 B, depth 16", "100 B, multi-get of 16", "32 KB, depth 1"
 
 
 def shapes(settings):
     return (Shape(SMALL, 100, 1, settings.keys, settings), Shape(DEEP, 100, 16, settings.keys, settings),
+            Shape(MULTI_GET, 100, 16, settings.keys, settings, "--multi-get"),
             Shape(LARGE, 32768, 1, settings.keys_of_32_kb, settings))
 
 
