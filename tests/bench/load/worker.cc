@@ -213,8 +213,7 @@ void Worker::on_reply(Connection& connection, const LoadReply& reply, uint64_t n
 
 // Misses show in the end only: in text nothing tells which they were, and nothing hangs on it.
 void Worker::on_multi_get_reply(Connection& connection, const LoadReply& reply, uint64_t now) {
-  if (connection.under_way() == 0 && !connection.multi_get_left)
-    return result_.error("a reply to nothing");
+  if (connection.under_way() == 0 && !connection.multi_get_left) return result_.error("a reply to nothing");
   const Sent& front = connection.sent[connection.answered % connection.sent.size()];
   if (reply.kind != LoadReply::kEnd) {
     if (reply.kind == LoadReply::kHit) connection.multi_get_left = front.rest;

@@ -155,7 +155,7 @@ class Twemproxy(Target):
     def variants(value_size):
         """Sizes of its buffers. It copies what stands behind a message to another buffer, so that many small replies in a
         large one cost it much; a large value in small ones does too."""
-        return (16384, 4096, 2048, 1024, 512) if value_size < 4096 else (16384, 65536, 262144, 1048576)
+        return (16384, 2048, 1024, 4096, 512) if value_size < 4096 else (16384, 65536, 262144, 1048576)
 
     def start(self):
         self.start_server()
