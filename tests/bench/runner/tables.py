@@ -42,7 +42,7 @@ COLUMNS = {
     "sign-in": (("sign-ins/s", of("per_second")), P50, P99, ("CPU", of("front_cpu_us", 1)), ("busy", of("busy")), ERRORS),
     "idle": (("KiB a connection", of("front_kib", 2)), ("server's", of("server_kib", 2)), ("held", of("held"))),
     "tenants": (*LOAD, OTHERS, ERRORS),
-    "keys": (*LOAD, RSS, OTHERS, ERRORS),
+    "keys": (*LOAD, RSS, ("misses", of("misses")), OTHERS, ERRORS),
     "mix": (*LOAD, ("hit rate %", of("hit_rate", 1, 100)), RSS, OTHERS, ERRORS),
     "big": (("gets/s", of("per_second")), ("GiB/s", of("per_second", 2, 1 / 1024)), P50, P99, ("CPU", of("front_cpu_us")),
             ("server's CPU", of("server_cpu_us")), RSS, OTHERS, ERRORS),

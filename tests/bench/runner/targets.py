@@ -55,7 +55,8 @@ class Target:
 
     @staticmethod
     def variants(value_size):
-        """Its settings that are tried for values of this size, the best of which counts. The first is the usual one."""
+        """Its settings that are tried for values of this size (in a quick run the first two), the best of which counts. The
+        first is the usual one."""
         del value_size
         return (None,)
 
@@ -177,7 +178,7 @@ class Haproxy(Target):
 
     @classmethod
     def variants(cls, value_size):
-        return (cls.USUAL,) if value_size < 4096 else (cls.USUAL, cls.BUFFERS, cls.SPLICE)
+        return (cls.USUAL,) if value_size < 4096 else (cls.USUAL, cls.SPLICE, cls.BUFFERS)
 
     def start(self):
         self.start_server("-S", SASL_CONF_PATH=self.sasl_folder())

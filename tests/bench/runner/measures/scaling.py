@@ -5,7 +5,6 @@ import targets
 from figures import MCTENANTS
 
 DEPTHS = (1, 16)
-TURNS = 3
 
 
 class Tenants:
@@ -32,7 +31,7 @@ class Tenants:
         for depth in DEPTHS:
             found = {count: [] for count in self.counts}
             # In turns, so that all meet the same weather.
-            for _ in range(TURNS):
+            for _ in range(2 if bench.settings.quick else 3):
                 for count in self.counts:
                     told = bench.generator.run(target, *self.shape(bench, count, depth), "--seconds", bench.settings.seconds / 2,
                                                "--warmup", 0.3, users=users[count])
