@@ -15,6 +15,8 @@ import environment
 
 READY_WITHIN = 30
 MOST_CONNECTIONS = 9300
+# Values below and above these sizes want other settings of the peers.
+SMALL, LARGE = 4096, 262144
 
 # A tenant of mctenant, with a user of the same name; `memory` in MiB.
 Tenant = collections.namedtuple("Tenant", "name password memory")
@@ -44,6 +46,8 @@ class Target:
     program = "memcached"
     protocol = "binary"
     signs_in = False
+    # The names of those that it is there for; None is all.
+    measures = None
 
     def __init__(self, folder, settings, variant=None, memory_mb=None, tenants=(), more_users=0):
         self.folder, self.settings, self.variant = folder, settings, variant
@@ -156,7 +160,9 @@ class Twemproxy(Target):
     def variants(value_size):
         """Sizes of its buffers. It copies what stands behind a message to another buffer, so that many small replies in a
         large one cost it much; a large value in small ones does too."""
-        return (16384, 2048, 1024, 4096, 512) if value_size < 4096 else (16384, 65536, 262144, 1048576)
+        if value_size < SMALL:
+            return (16384, 2048, 1024, 4096, 512)
+        return (16384, 262144, 65536, 1048576) if value_size > LARGE else (16384, 65536, 262144, 1048576)
 
     def start(self):
         self.start_server()
@@ -170,26 +176,30 @@ class Twemproxy(Target):
 
 class Haproxy(Target):
     title, program, signs_in = "HAProxy, TCP, before memcached -S", "haproxy", True
-    USUAL, BUFFERS, SPLICE = "buffers of 16 KiB", "buffers of 64 KiB", "splice"
-    OF_GLOBAL = {BUFFERS: "  tune.bufsize 65536\n", SPLICE: "  tune.pipesize 1048576\n"}
-    OF_DEFAULTS = {SPLICE: "  option splice-auto\n"}
-    # It reserves descriptors for the pipes.
-    FEWER_CONNECTIONS = {SPLICE: 2000}
+    connections, splicing = MOST_CONNECTIONS, ""
 
-    @classmethod
-    def variants(cls, value_size):
-        return (cls.USUAL,) if value_size < 4096 else (cls.USUAL, cls.SPLICE, cls.BUFFERS)
+    @staticmethod
+    def variants(value_size):
+        """Sizes of its buffers."""
+        return (16384,) if value_size < SMALL else (16384, 65536, 262144)
 
     def start(self):
         self.start_server("-S", SASL_CONF_PATH=self.sasl_folder())
         file = os.path.join(self.folder, "haproxy.cfg")
-        connections = self.FEWER_CONNECTIONS.get(self.variant, MOST_CONNECTIONS)
-        write_private(file, f"global\n  maxconn {connections}\n  nbthread 1\n{self.OF_GLOBAL.get(self.variant, '')}defaults\n"
-                            f"  mode tcp\n{self.OF_DEFAULTS.get(self.variant, '')}  timeout connect 5s\n"
+        write_private(file, f"global\n  maxconn {self.connections}\n  nbthread 1\n  tune.bufsize {self.variant or 16384}\n"
+                            f"  tune.pipesize 262144\ndefaults\n  mode tcp\n{self.splicing}  timeout connect 5s\n"
                             f"  timeout client 300s\n  timeout server 300s\nlisten bench\n  bind {self.address}\n"
                             f"  server memcached {self.behind}\n")
         self.front = self.spawn("haproxy", ["haproxy", "-db", "-f", file], self.settings.front_cores)
         self.wait_until(lambda: connects(self.address))
+
+
+class HaproxySplice(Haproxy):
+    """Moves values from socket to socket without copying them, which pays for large ones."""
+
+    title, splicing, measures = "HAProxy, TCP, with splice-response", "  option splice-response\n", ("big",)
+    # It reserves descriptors for the pipes.
+    connections = 2000
 
 
 class Mctenant(Target):
@@ -255,9 +265,13 @@ class Floor(Target):
         self.wait_until(lambda: connects(self.address))
 
 
-KINDS = {"memcached": Direct, "memcached-sasl": DirectSasl, "twemproxy": Twemproxy, "haproxy": Haproxy, "floor": Floor,
-         "mctenant": Mctenant, "mctenant-2": MctenantTwo}
+KINDS = {"memcached": Direct, "memcached-sasl": DirectSasl, "twemproxy": Twemproxy, "haproxy": Haproxy,
+         "haproxy-splice": HaproxySplice, "floor": Floor, "mctenant": Mctenant, "mctenant-2": MctenantTwo}
 NAMES = tuple(KINDS)
+
+
+def is_for(name, measure):
+    return KINDS[name].measures is None or measure in KINDS[name].measures
 
 
 def missing(name, settings):
