@@ -6,16 +6,15 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <deque>
 
 #include "client/time.h"
+#include "load/connection.h"
 #include "load/open_connection.h"
 
 namespace mctenant::bench {
 namespace {
 
 constexpr size_t kReceiveSize = size_t{256} << 10;
-constexpr size_t kPreloadDepth = 64;
 constexpr size_t kPreloadBytes = size_t{1} << 20;
 constexpr uint64_t kPatienceNs = 5'000'000'000;
 constexpr uint64_t kTickNs = 100'000'000;
@@ -23,59 +22,6 @@ constexpr uint64_t kTickNs = 100'000'000;
 std::string status_of(const LoadReply& reply) { return ", status " + std::to_string(reply.status); }
 
 }  // namespace
-
-// Requests under way stand in a ring, oldest first.
-struct Worker::Connection {
-  Connection(int descriptor, size_t number_in, Traffic& traffic_in, const LoadOptions& options)
-      : fd(descriptor),
-        number(number_in),
-        traffic(traffic_in),
-        reader(options.protocol, options.multi_get),
-        sent(std::max(options.depth, kPreloadDepth)) {}
-
-  // Every `step`-th of `keys` is this connection's to preload, the first of them `from`.
-  void deal(uint64_t from, uint64_t step, uint64_t keys) {
-    preload_from = from;
-    preload_step = step;
-    preload_left = from < keys ? (keys - from + step - 1) / step : 0;
-  }
-
-  size_t under_way() const { return static_cast<size_t>(appended - answered); }
-
-  int fd;
-  size_t number;
-  Traffic& traffic;
-  ReplyReader reader;
-  std::vector<Sent> sent;
-  uint64_t appended = 0;
-  uint64_t answered = 0;
-  // Of the multi-get whose hits are coming: gets that no hit has come for; nothing between two of them.
-  std::optional<uint32_t> multi_get_left;
-  std::string out;
-  size_t out_at = 0;
-  bool wants_write = false;
-  // At a fixed rate: when requests that found the connection full were due.
-  std::deque<uint64_t> late;
-  // Of the keys to preload this connection's share, `left` of them, from the last one down.
-  uint64_t preload_from = 0;
-  uint64_t preload_step = 1;
-  uint64_t preload_left = 0;
-};
-
-void LoadResult::merge(const LoadResult& other) {
-  gets += other.gets;
-  sets += other.sets;
-  misses += other.misses;
-  errors += other.errors;
-  lost_connections += other.lost_connections;
-  if (first_error.empty()) first_error = other.first_error;
-  latency.merge(other.latency);
-}
-
-void LoadResult::error(std::string what) {
-  ++errors;
-  if (first_error.empty()) first_error = std::move(what);
-}
 
 Worker::Worker(const LoadOptions& options, const Window& window, size_t index)
     : options_(options),
@@ -95,7 +41,7 @@ base::Expected<void> Worker::connect() {
   const size_t users = options_.users.size();
   for (size_t number = index_; number < options_.connections; number += options_.threads) {
     const User* user = users == 0 ? nullptr : &options_.users[number % users];
-    if (auto opened = open(number, user, uniform_); !opened) return opened;
+    if (auto opened = open(user, uniform_); !opened) return opened;
     // A user's keys are dealt to the user's connections.
     const size_t alike = std::max<size_t>(1, users);
     const size_t sharing = (options_.connections - number % alike + alike - 1) / alike;
@@ -116,17 +62,17 @@ base::Expected<void> Worker::connect_tenants() {
       mixed_.push_back(std::make_unique<MixedTraffic>(with, tenant, options_.protocol, text_,
                                                       Random::mix(options_.seed + 1000 * number)));
       const User* user = with.user.name.empty() ? nullptr : &with.user;
-      if (auto opened = open(number, user, *mixed_.back()); !opened) return opened;
+      if (auto opened = open(user, *mixed_.back()); !opened) return opened;
       connections_.back()->deal(share, with.connections, with.keys);
     }
   }
   return {};
 }
 
-base::Expected<void> Worker::open(size_t number, const User* user, Traffic& traffic) {
+base::Expected<void> Worker::open(const User* user, Traffic& traffic) {
   auto fd = open_connection(options_.address, user);
   if (!fd) return tl::unexpected(fd.error());
-  connections_.push_back(std::make_unique<Connection>(*fd, number, traffic, options_));
+  connections_.push_back(std::make_unique<Connection>(*fd, traffic, options_));
   poller_.add(*fd, EPOLLIN, connections_.back().get());
   return {};
 }
@@ -262,7 +208,7 @@ void Worker::refill(Connection& connection, uint64_t now) {
 
 void Worker::refill_preload(Connection& connection, uint64_t now) {
   if (connection.under_way() > 0) return;
-  while (connection.preload_left > 0 && connection.under_way() < kPreloadDepth &&
+  while (connection.preload_left > 0 && connection.under_way() < Connection::kPreloadDepth &&
          connection.out.size() < kPreloadBytes) {
     --connection.preload_left;
     const uint64_t key = connection.preload_from + connection.preload_left * connection.preload_step;

@@ -7,31 +7,15 @@
 #include <string>
 #include <vector>
 
-#include "client/histogram.h"
 #include "client/socket.h"
+#include "load/connection.h"
 #include "load/mixed_traffic.h"
 #include "load/options.h"
 #include "load/reply_reader.h"
+#include "load/result.h"
 #include "load/uniform_traffic.h"
 
 namespace mctenant::bench {
-
-struct LoadResult {
-  uint64_t gets = 0;
-  // All other requests than gets.
-  uint64_t sets = 0;
-  uint64_t misses = 0;
-  // Refused requests, replies that don't fit their request, and requests never answered.
-  uint64_t errors = 0;
-  uint64_t lost_connections = 0;
-  std::string first_error;
-  // From the moment a request was written or, at a fixed rate, was due: a server that stalls is charged for
-  // all that it kept waiting, not for one request.
-  Histogram latency;
-
-  void merge(const LoadResult& other);
-  void error(std::string what);
-};
 
 // The measured time, set while the workers run: its edges are the moments at which the watched processes were
 // read.
@@ -63,7 +47,6 @@ class Worker {
   const LoadResult& result() const { return result_; }
 
  private:
-  struct Connection;
   enum class Phase { kPreload, kLoad, kDrain };
 
   void serve(Connection& connection, uint32_t events);
@@ -73,7 +56,7 @@ class Worker {
   void answer(Connection& connection, const LoadReply& reply, uint64_t now);
   void count(const Sent& sent, const LoadReply& reply, const char* wrong);
   base::Expected<void> connect_tenants();
-  base::Expected<void> open(size_t number, const User* user, Traffic& traffic);
+  base::Expected<void> open(const User* user, Traffic& traffic);
   void refill(Connection& connection, uint64_t now);
   void refill_preload(Connection& connection, uint64_t now);
   void send_due(uint64_t now);
