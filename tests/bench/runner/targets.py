@@ -51,11 +51,15 @@ class Target:
 
     def __init__(self, folder, settings, variant=None, memory_mb=None, tenants=(), more_users=0):
         self.folder, self.settings, self.variant = folder, settings, variant
-        self.memory_mb = memory_mb or settings.memory_mb
+        self.own_memory_mb = memory_mb
         self.tenants, self.more_users = tenants, more_users
         self.username, self.password = "bench", secrets.token_urlsafe(18)
         self.processes, self.front, self.server = [], None, None
         self.address = f"127.0.0.1:{free_port()}"
+
+    @property
+    def memory_mb(self):
+        return self.own_memory_mb or self.settings.memory_mb
 
     @staticmethod
     def variants(value_size):
