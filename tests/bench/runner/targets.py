@@ -46,8 +46,8 @@ class Target:
     program = "memcached"
     protocol = "binary"
     signs_in = False
-    # The names of those that it is there for; None is all.
-    measures = None
+    # The measures that it is there for; None is all. And rows that it can't do.
+    measures, without = None, ()
 
     def __init__(self, folder, settings, variant=None, memory_mb=None, tenants=(), more_users=0):
         self.folder, self.settings, self.variant = folder, settings, variant
@@ -259,7 +259,7 @@ class MctenantTwo(Mctenant):
 class Floor(Target):
     """The system's part of what any such proxy costs."""
 
-    title, program = "the floor: the system calls alone", "mcfloor"
+    title, program, measures, without = "the floor: the system calls alone", "mcfloor", ("load",), ("100 B, multi-get of 16",)
 
     def start(self):
         self.start_server()

@@ -3,6 +3,7 @@
 import environment
 import figures
 import load
+import targets
 
 
 class Shape:
@@ -35,7 +36,7 @@ class Shapes:
 
     def run(self, bench, names):
         for shape in shapes(bench.settings):
-            for name in names:
+            for name in (each for each in names if shape.row not in targets.KINDS[each].without):
                 with bench.attempt(self.name, shape.row, name):
                     variant = bench.variant(name, shape)
                     with bench.start(name, variant=variant) as target:
