@@ -15,7 +15,7 @@ namespace mctenant::bench {
 namespace {
 
 constexpr size_t kReceiveSize = size_t{256} << 10;
-constexpr size_t kPreloadBytes = size_t{1} << 20;
+constexpr size_t kPreloadBytes = size_t{128} << 10;
 constexpr uint64_t kPatienceNs = 5'000'000'000;
 constexpr uint64_t kTickNs = 100'000'000;
 

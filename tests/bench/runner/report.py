@@ -57,7 +57,7 @@ def conditions(whole):
             "a set, one load process; memcached has one thread; mctenant signs in, has its namespace, ledger and a quota.")
 
 
-LEGEND = ("CPU is user + system time an operation, in µs, of the proxy (or the memcached loaded directly) and of the server "
+LEGEND = ("CPU is user + system time in µs an operation (seconds a million), of the proxy (or the memcached loaded directly) and of the server "
           "behind it. \"others\" is how many cores other programs used meanwhile: above 0.1, rates and latencies say little. "
           "Ratios within one run count, not these figures.")
 
