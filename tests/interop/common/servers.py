@@ -80,6 +80,16 @@ def connects(address):
     return ready
 
 
+def answers_ready(admin_port):
+    def ready():
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/readyz", timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+    return ready
+
+
 def connect(address):
     if address.startswith("/"):
         plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -163,13 +173,7 @@ class Mctenant(Server):
             json.dump(self.configuration(admin_port), config)
         self.process = self.processes.start("mctenant", [self.program, "serve", "--config", file])
 
-        def ready():
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/readyz", timeout=2) as answer:
-                    return answer.status == 200
-            except (urllib.error.URLError, OSError):
-                return False
-        wait_until("mctenant (/readyz)", ready, self.processes)
+        wait_until("mctenant (/readyz)", answers_ready(admin_port), self.processes)
 
     def ask(self, address, command, until):
         with connect(address) as plain:
