@@ -90,6 +90,11 @@ Status BinaryDecoder::judge(const Header& header) const {
 BinaryDecoder::Result BinaryDecoder::decode(std::string_view in) {
   if (drop_left_ > 0 || refusal_waits_) return drop(in);
   if (!refused_key_.empty()) refused_key_ = std::string();  // nobody looks at it any more
+  return read(in);
+}
+
+// The result has one name, and so is made where it is wanted.
+BinaryDecoder::Result BinaryDecoder::read(std::string_view in) {
   Result result;
   if (!in.empty() && static_cast<uint8_t>(in[0]) != kBinaryRequestMagic) {
     result.outcome = Outcome::broken;  // nothing of it is a header
@@ -110,7 +115,10 @@ BinaryDecoder::Result BinaryDecoder::decode(std::string_view in) {
     result.request.fault = Status::invalid;
     return result;
   }
-  if (const Status fault = judge(header); fault != Status::ok) return refuse(header, fault, in);
+  if (const Status fault = judge(header); fault != Status::ok) {
+    result = refuse(header, fault, in);
+    return result;
+  }
   if (in.size() < header.total()) {
     result.needed = header.total();
     return result;

@@ -38,6 +38,7 @@ class BinaryDecoder {
  private:
   struct Header;
 
+  [[nodiscard]] Result read(std::string_view in);
   [[nodiscard]] Status judge(const Header& header) const;
   [[nodiscard]] Result refuse(const Header& header, Status fault, std::string_view in);
   [[nodiscard]] Result drop(std::string_view in);

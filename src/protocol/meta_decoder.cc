@@ -25,14 +25,13 @@ Decoded error(size_t consumed, std::string_view words) {
   return result;
 }
 
-// Where the reply tells the item's expiry, it is that after T and N only if t stands behind them.
-bool asks_expiry_last(std::string_view letters) {
-  const size_t asked = letters.find('t');
-  const size_t set = letters.find_last_of("TN");
-  return asked == letters.npos || set == letters.npos || asked > set;
-}
-
 uint64_t condition(const MetaFlags& flags) { return flags.cas != 0 || !flags.has('C') ? flags.cas : kNoCas; }
+
+// The reply tells the expiry, if that is asked for behind all that sets it.
+void settle_expiry(const MetaFlags& flags, Request& request) {
+  request.tells_expiry = flags.expiry_told_late;
+  request.unsettled = !flags.expiry_told_late;
+}
 
 }  // namespace
 
@@ -41,56 +40,34 @@ struct TextDecoder::MetaLine {
   const Line* line;
   std::string_view key;  // decoded
   std::string_view length;
-  std::string_view flags_text;
-  std::array<std::string_view, MetaFlags::kMost> words;
-  size_t count = 0;
-  MetaFlags flags;
+  std::string_view text;  // the flags as they are
+  const MetaFlags& flags;
 
-  [[nodiscard]] std::span<const std::string_view> all() const { return {words.data(), count}; }
   [[nodiscard]] bool quiet() const { return flags.has('q'); }
 };
 
 TextDecoder::Result TextDecoder::read_meta(const Line& line, Form form) {
-  MetaLine meta;
-  meta.line = &line;
   std::string_view rest = line.words;
-  const std::string_view key = take_word(rest);
+  std::string_view key = take_word(rest);
   if (key.empty()) return error(line.bytes, {});
   if (key.size() > kMaxKey) return error(line.bytes, kBadFormat);
   const bool set = form == Form::meta_set;
+  std::string_view length;
   if (set) {
-    meta.length = take_word(rest);
-    if (meta.length.empty()) return error(line.bytes, kBadFormat);
+    length = take_short_word(rest);
+    if (length.empty()) return error(line.bytes, kBadFormat);
   }
-  meta.flags_text = rest;
-  bool base64 = false;
-  for (std::string_view word = take_word(rest); !word.empty(); word = take_word(rest)) {
-    if (meta.count == MetaFlags::kMost - (set ? 1 : 0)) {
-      return error(line.bytes, form == Form::meta_get ? "CLIENT_ERROR options flags are too long"
-                                                      : "CLIENT_ERROR options flags too long");
-    }
-    meta.words[meta.count++] = word;
-    base64 = base64 || word.front() == 'b';
+  const MetaFlags flags = read_meta_flags(rest, MetaFlags::kMost - (set ? 1 : 0), key, decoded_key_, meta_);
+  if (flags.too_many) {
+    return error(line.bytes, form == Form::meta_get ? "CLIENT_ERROR options flags are too long"
+                                                    : "CLIENT_ERROR options flags too long");
   }
-  meta.key = key;
-  bool decodes = true;
-  if (base64) {
-    const auto decoded = decode_base64_key(key, decoded_key());
-    decodes = decoded.has_value();
-    if (decodes) meta.key = *decoded;
-  }
-  meta.flags = read_meta_flags(meta.all(), decodes);
+  const MetaLine meta{&line, key, length, rest, flags};
   if (set) return read_meta_set(meta);
-  const std::string_view complaint = meta.flags.error;
-  if (!complaint.empty()) return error(line.bytes, form == Form::meta_get ? complaint : kBadFlag);
+  if (!flags.error.empty()) return error(line.bytes, form == Form::meta_get ? flags.error : kBadFlag);
   if (form == Form::meta_arithmetic) return read_meta_arithmetic(meta);
-  if (!read_meta_return(meta.all(), meta.flags, meta_)) return error(line.bytes, kLongOpaque);
+  if (flags.long_opaque) return error(line.bytes, kLongOpaque);
   return form == Form::meta_get ? read_meta_get(meta) : read_meta_remove(meta);
-}
-
-KeyBuffer& TextDecoder::decoded_key() {
-  if (!decoded_key_) decoded_key_ = std::make_unique<KeyBuffer>();
-  return *decoded_key_;
 }
 
 TextDecoder::Result TextDecoder::meta_request(const MetaLine& meta, Command command) const {
@@ -102,7 +79,7 @@ TextDecoder::Result TextDecoder::meta_request(const MetaLine& meta, Command comm
   Request& request = result.request.request;
   request.command = command;
   request.key = meta.key;
-  request.meta_flags = meta.flags_text;
+  request.meta_flags = meta.text;
   request.meta_seen = meta.flags.seen;
   return result;
 }
@@ -118,11 +95,7 @@ TextDecoder::Result TextDecoder::read_meta_get(const MetaLine& meta) const {
   }
   request.expiry = flags.expiry;
   request.create = flags.has('N');
-  if (!request.create) return result;
-  std::array<char, MetaFlags::kMost> letters;
-  for (size_t i = 0; i < meta.count; ++i) letters[i] = meta.words[i].front();
-  request.tells_expiry = asks_expiry_last({letters.data(), meta.count});
-  request.unsettled = !request.tells_expiry;
+  if (request.create) settle_expiry(flags, request);
   return result;
 }
 
@@ -151,27 +124,31 @@ TextDecoder::Result TextDecoder::read_meta_arithmetic(const MetaLine& meta) {
     default:
       return error(meta.line->bytes, "CLIENT_ERROR invalid mode for ma M token");
   }
-  if (!read_meta_return(meta.all(), flags, meta_)) return error(meta.line->bytes, kLongOpaque);
+  if (flags.long_opaque) return error(meta.line->bytes, kLongOpaque);
   Result result = meta_request(meta, command);
   Request& request = result.request.request;
   request.create = flags.has('N');
   request.delta = flags.delta;
   request.initial = flags.initial;
   request.expiry = flags.vivify_expiry;
-  request.unsettled = flags.has('T');
+  if (flags.has('T')) settle_expiry(flags, request);
   return result;
 }
 
 TextDecoder::Result TextDecoder::read_meta_set(const MetaLine& meta) {
-  const Line& line = *meta.line;
   const auto length = read_signed(meta.length);
   if (!length || *length < 0 || *length > std::numeric_limits<int32_t>::max() - 2)
-    return error(line.bytes, kBadFormat);
-  const auto size = static_cast<uint64_t>(*length);
+    return error(meta.line->bytes, kBadFormat);
+  return read_meta_store(meta, static_cast<uint64_t>(*length));
+}
+
+// The result has one name, and so is made where it is wanted.
+TextDecoder::Result TextDecoder::read_meta_store(const MetaLine& meta, uint64_t size) {
+  const Line& line = *meta.line;
   const MetaFlags& flags = meta.flags;
   Command command = Command::set;
   std::string_view complaint = flags.error;
-  if (complaint.empty() && !read_meta_return(meta.all(), flags, meta_)) complaint = kLongOpaque;
+  if (complaint.empty() && flags.long_opaque) complaint = kLongOpaque;
   switch (flags.mode) {
     case 0:
     case 'S':
@@ -191,8 +168,11 @@ TextDecoder::Result TextDecoder::read_meta_set(const MetaLine& meta) {
     default:
       if (flags.error.empty()) complaint = "CLIENT_ERROR invalid mode for ms M token";
   }
-  if (!complaint.empty()) return swallow(line, error(line.bytes, complaint).request, size);
   Result result = meta_request(meta, command);
+  if (!complaint.empty()) {
+    result = swallow(line, error(line.bytes, complaint).request, size);
+    return result;
+  }
   Request& request = result.request.request;
   request.flags = flags.client_flags;
   request.expiry = flags.expiry;
@@ -205,7 +185,8 @@ TextDecoder::Result TextDecoder::read_meta_set(const MetaLine& meta) {
     request.expiry = 0;
   }
   request.invalidate = flags.has('I') && flags.has('C') && whole;
-  return with_value(line, std::move(result.request), size);
+  take_value(line, size, result);
+  return result;
 }
 
 // As in 1.6.18, b counts only as the first flag and all others are ignored.
@@ -216,7 +197,8 @@ TextDecoder::Result TextDecoder::read_describe(const Line& line) {
   meta_ = MetaReturn{};
   meta_.key = true;
   if (take_word(rest) == "b") {
-    const auto decoded = decode_base64_key(key, decoded_key());
+    if (!decoded_key_) decoded_key_ = std::make_unique<KeyBuffer>();
+    const auto decoded = decode_base64_key(key, *decoded_key_);
     if (!decoded) return error(line.bytes, kBadFormat);
     key = *decoded;
     meta_.base64 = true;

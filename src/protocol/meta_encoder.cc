@@ -67,7 +67,7 @@ void write_store(const Request& request, std::string_view key, base::OutputQueue
 // A client's flags, but for those whose meaning ends here: key and opaque are put back into the reply, and
 // the server always replies.
 void write_client_flags(std::string_view flags, Line& line) {
-  for (std::string_view word = take_word(flags); !word.empty(); word = take_word(flags)) {
+  for (std::string_view word = take_short_word(flags); !word.empty(); word = take_short_word(flags)) {
     switch (word.front()) {
       case 'b':
       case 'k':
@@ -105,6 +105,7 @@ void write_meta_arithmetic(const Request& request, std::string_view key, base::O
   write_client_flags(request.meta_flags, line);
   require(request, 'v', line);
   require(request, 'c', line);
+  if (request.tells_expiry) require(request, 't', line);
   line.end();
 }
 
@@ -129,7 +130,7 @@ void write_meta_request(const Request& request, std::string_view server_key, bas
     case Command::touch:
       return Line(out).text("mg ").text(server_key).flag(" T", request.expiry).text(" c").end();
     case Command::probe:
-      return Line(out).text("mg ").text(server_key).text(" s c f t").end();
+      return Line(out).text("mg ").text(server_key).text(" s c f t u").end();
     case Command::meta_get:
     case Command::meta_get_and_touch:
       return write_meta_get(request, server_key, out);

@@ -4,6 +4,9 @@
 #include <cstring>
 #include <system_error>
 
+#include "protocol/base64_key.h"
+#include "protocol/words.h"
+
 namespace mctenant::protocol {
 namespace {
 
@@ -22,6 +25,8 @@ void trim(std::string_view& word) {
 
 template <class Number>
 std::optional<Number> read(std::string_view word) {
+  Number plain = 0;
+  if (word.size() < 19 && read_number(word, plain)) return plain;
   trim(word);
   if (!word.empty() && word.front() == '+') word.remove_prefix(1);
   Number number = 0;
@@ -36,6 +41,8 @@ constexpr uint64_t letters(std::string_view all) {
   return set;
 }
 constexpr uint64_t kKnown = letters("bNTRlOPLkstcfvhuqFCMJDI");
+constexpr uint64_t kReturned = letters("cfhklstO");
+constexpr uint64_t kWithToken = letters("bNTRFCMJD");
 
 template <class Number, class Value>
 bool take(const std::optional<Number>& number, Value& out) {
@@ -43,13 +50,21 @@ bool take(const std::optional<Number>& number, Value& out) {
   return number.has_value();
 }
 
-// The token of one flag. False leaves its complaint in `error`.
-void read_token(std::string_view word, bool key_is_base64, MetaFlags& out) {
+bool decode_key(std::string_view& key, std::unique_ptr<KeyBuffer>& buffer) {
+  if (!buffer) buffer = std::make_unique<KeyBuffer>();
+  const auto decoded = decode_base64_key(key, *buffer);
+  if (decoded) key = *decoded;
+  return decoded.has_value();
+}
+
+// The token of a flag that has one.
+void read_token(std::string_view word, std::string_view& key, std::unique_ptr<KeyBuffer>& buffer,
+                MetaFlags& out) {
   const std::string_view token = word.substr(1);
   int64_t ignored = 0;
   switch (word.front()) {
     case 'b':
-      if (!key_is_base64) out.error = "CLIENT_ERROR error decoding key";
+      if (!decode_key(key, buffer)) out.error = "CLIENT_ERROR error decoding key";
       return;
     case 'N':
       if (!take(read_signed32(token), out.vivify_expiry)) out.error = kBadToken;
@@ -85,6 +100,38 @@ void read_token(std::string_view word, bool key_is_base64, MetaFlags& out) {
   }
 }
 
+void want(std::string_view word, MetaReturn& wanted, MetaFlags& out) {
+  wanted.add(word.front());
+  if (word.front() != 'O') return;
+  out.long_opaque = word.size() > MetaReturn::kMaxOpaque;
+  if (out.long_opaque) return;
+  wanted.opaque_size = static_cast<uint8_t>(word.size());
+  std::memcpy(wanted.opaque.data(), word.data(), word.size());
+}
+
+// False if no further flag is looked at.
+bool read_flag(std::string_view word, std::string_view& key, std::unique_ptr<KeyBuffer>& buffer,
+               MetaReturn& wanted, MetaFlags& out) {
+  const char letter = word.front();
+  const bool in_range = letter >= 'A' && letter <= 'z';
+  const uint64_t bit = in_range ? meta_bit(letter) : 0;
+  if (static_cast<uint8_t>(letter) >= 127 || (out.seen & bit) != 0) {
+    out.error = "CLIENT_ERROR duplicate flag";
+    return false;
+  }
+  if ((kKnown & bit) == 0) {
+    out.error = "CLIENT_ERROR invalid flag";
+    return false;
+  }
+  if ((bit & letters("TN")) != 0 && out.has('t')) out.expiry_told_late = false;
+  out.seen |= bit;
+  if ((bit & kReturned) != 0) want(word, wanted, out);
+  if ((bit & kWithToken) != 0) read_token(word, key, buffer, out);
+  // Such a token would make the line to the server longer than any is. O, P and L don't go there.
+  if (word.size() > kLongestNumber && (bit & letters("OPL")) == 0) out.error = kBadToken;
+  return true;
+}
+
 }  // namespace
 
 std::optional<int64_t> read_signed(std::string_view word) { return read<int64_t>(word); }
@@ -97,44 +144,24 @@ std::optional<int32_t> read_signed32(std::string_view word) {
   return static_cast<int32_t>(*number);
 }
 
-MetaFlags read_meta_flags(std::span<const std::string_view> words, bool key_is_base64) {
+MetaFlags read_meta_flags(std::string_view text, size_t most, std::string_view& key,
+                          std::unique_ptr<KeyBuffer>& buffer, MetaReturn& wanted) {
   MetaFlags out;
-  for (const std::string_view word : words) {
-    const char letter = word.front();
-    const bool in_range = letter >= 'A' && letter <= 'z';
-    if (static_cast<uint8_t>(letter) >= 127 || (in_range && out.has(letter))) {
-      out.error = "CLIENT_ERROR duplicate flag";
-      return out;
+  wanted = MetaReturn{};
+  size_t count = 0;
+  bool refused = false;  // only the number of flags may still matter
+  for (std::string_view word = take_short_word(text); !word.empty(); word = take_short_word(text)) {
+    if (++count > most) {
+      out.too_many = true;
+      break;
     }
-    if (!in_range || (kKnown & meta_bit(letter)) == 0) {
-      out.error = "CLIENT_ERROR invalid flag";
-      return out;
-    }
-    out.seen |= meta_bit(letter);
-    if (word.size() > 1 || letters("bNTRFCMJD") & meta_bit(letter)) read_token(word, key_is_base64, out);
-    // Such a token would make the line to the server longer than any is. O, P and L don't go there.
-    const bool stays_here = letter == 'O' || letter == 'P' || letter == 'L';
-    if (word.size() > kLongestNumber && !stays_here) out.error = kBadToken;
+    refused = refused || !read_flag(word, key, buffer, wanted, out);
   }
+  wanted.value = out.has('v');
+  wanted.key = out.has('k');
+  wanted.base64 = out.has('b');
+  wanted.conditional = out.has('C');
   return out;
-}
-
-bool read_meta_return(std::span<const std::string_view> words, const MetaFlags& flags, MetaReturn& out) {
-  out = MetaReturn{};
-  out.value = flags.has('v');
-  out.key = flags.has('k');
-  out.base64 = flags.has('b');
-  out.conditional = flags.has('C');
-  constexpr uint64_t kReturned = letters("cfhklstO");
-  for (const std::string_view word : words) {
-    if ((kReturned & meta_bit(word.front())) == 0) continue;
-    out.add(word.front());
-    if (word.front() != 'O') continue;
-    if (word.size() > MetaReturn::kMaxOpaque) return false;
-    out.opaque_size = static_cast<uint8_t>(word.size());
-    std::memcpy(out.opaque.data(), word.data(), word.size());
-  }
-  return true;
 }
 
 }  // namespace mctenant::protocol

@@ -1,12 +1,13 @@
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
-#include <span>
 #include <string_view>
 
 #include "protocol/meta_return.h"
+#include "protocol/words.h"
 
 namespace mctenant::protocol {
 
@@ -27,16 +28,17 @@ struct MetaFlags {
   uint64_t initial = 0;       // J
   char mode = 0;              // M; 0: none
   std::string_view error;     // the line to answer with; empty: none
+  bool too_many = false;
+  bool long_opaque = false;      // an opaque token that is too long; counts if nothing else is wrong
+  bool expiry_told_late = true;  // t, if it is there, stands behind T and N
 
   [[nodiscard]] bool has(char letter) const { return (seen & meta_bit(letter)) != 0; }
 };
 
-// Reads flags, each a letter and its token. `key_is_base64`: what b would decode is base64.
-[[nodiscard]] MetaFlags read_meta_flags(std::span<const std::string_view> words, bool key_is_base64);
-
-// What of them is to be given back. False if the opaque token is too long.
-[[nodiscard]] bool read_meta_return(std::span<const std::string_view> words, const MetaFlags& flags,
-                                    MetaReturn& out);
+// Reads `text`, flags of a letter and its token each. With b the key is decoded, in `buffer`. What is to be
+// given back goes to `wanted`.
+[[nodiscard]] MetaFlags read_meta_flags(std::string_view text, size_t most, std::string_view& key,
+                                        std::unique_ptr<KeyBuffer>& buffer, MetaReturn& wanted);
 
 // Numbers as memcached's C functions take them: with a sign, and with white space (no space) around.
 [[nodiscard]] std::optional<int64_t> read_signed(std::string_view word);

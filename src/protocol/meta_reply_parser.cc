@@ -14,7 +14,7 @@ constexpr uint16_t code(char first, char second) {
 }
 
 bool read_flags(std::string_view line, Reply& reply) {
-  for (std::string_view word = take_word(line); !word.empty(); word = take_word(line)) {
+  for (std::string_view word = take_short_word(line); !word.empty(); word = take_short_word(line)) {
     const std::string_view number = word.substr(1);
     switch (word.front()) {
       case 'c':
@@ -152,6 +152,19 @@ MetaReply read_value(Command command, std::string_view line, size_t line_bytes, 
   return result;
 }
 
+// 1.6.18 tells the seconds to the expiry below zero; -1 is none, or the last second.
+bool read_facts(std::string_view line, Reply& reply) {
+  for (std::string_view word = take_word(line); !word.empty(); word = take_word(line)) {
+    const Field field = field_of(word);
+    if (field.name == "cas" && !read_number(field.value, reply.cas)) return false;
+    if (field.name != "exp") continue;
+    int64_t told = 0;
+    if (!read_number(field.value, told)) return false;
+    reply.expiry = told == -1 ? -1 : std::max<int64_t>(-told, 0);
+  }
+  return true;
+}
+
 // ME <key> <name>=<value>*, the size last: the whole item's.
 MetaReply read_description(std::string_view line, size_t line_bytes) {
   constexpr std::string_view kSize = " size=";
@@ -166,7 +179,7 @@ MetaReply read_description(std::string_view line, size_t line_bytes) {
   result.consumed = line_bytes;
   result.reply.status = Status::ok;
   result.reply.value = {{}, line.data(), size};
-  return result;
+  return read_facts(line.substr(0, size), result.reply) ? result : broken();
 }
 
 }  // namespace

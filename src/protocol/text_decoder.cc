@@ -18,19 +18,25 @@ constexpr size_t kMostWords = 8;
 constexpr size_t kLongestValue = std::numeric_limits<int32_t>::max() - 2;
 constexpr size_t kValueEnd = 2;
 
-// The first words of a line.
+// The words of a line, of which commands that are not reads have a few.
 struct Words {
   explicit Words(std::string_view line) {
-    for (std::string_view word = take_word(line); !word.empty(); word = take_word(line)) {
-      if (count < all.size()) all[count] = word;
+    for (std::string_view word = take_word(line); !word.empty(); word = take_short_word(line)) {
+      if (count < kMostWords) all[count] = {word.data(), word.size()};
       last = word;
       ++count;
     }
   }
-  [[nodiscard]] std::string_view operator[](size_t i) const { return all[i]; }
+  // Of those that there are.
+  [[nodiscard]] std::string_view operator[](size_t i) const { return {all[i].data, all[i].size}; }
   [[nodiscard]] bool quiet() const { return last == kNoReply; }
 
-  std::array<std::string_view, kMostWords> all;
+  struct Word {
+    const char* data;
+    size_t size;
+  };
+  std::array<Word, kMostWords>
+      all;  // NOLINT(cppcoreguidelines-pro-type-member-init): `count` of them are set
   std::string_view last;
   size_t count = 0;
 };
@@ -89,6 +95,22 @@ bool read_length(std::string_view word, uint64_t& size) {
   return true;
 }
 
+// <key> <flags> <expiry> <bytes>, and the CAS of a comparison.
+bool read_store_words(const Words& words, Form form, Request& request, uint64_t& size) {
+  request.key = words[0];
+  const auto flags = read_unsigned(words[1]);
+  const auto expiry = read_signed32(words[2]);
+  if (request.key.size() > TextDecoder::kMaxKey || !flags || !expiry || !read_length(words[3], size))
+    return false;
+  request.flags = static_cast<uint32_t>(*flags);
+  request.expiry = *expiry;
+  if (form != Form::compare) return true;
+  const auto cas = read_unsigned(words[4]);
+  if (!cas) return false;
+  request.cas = *cas != 0 ? *cas : kNoCas;
+  return true;
+}
+
 }  // namespace
 
 TextDecoder::Result TextDecoder::decode(std::string_view in) {
@@ -104,7 +126,7 @@ TextDecoder::Result TextDecoder::decode(std::string_view in) {
     line.words = line.words.substr(0, nul);
   if (!signed_in_) return read_sign_in(line);
   std::string_view rest = line.words;
-  const std::string_view name = take_word(rest);
+  const std::string_view name = take_short_word(rest);
   const TextVerb* verb = find_text_verb(name);
   if (verb == nullptr) return read_unknown(line);
   const bool keys = verb->form == Form::keys || verb->form == Form::keys_and_expiry;
@@ -244,47 +266,44 @@ TextDecoder::Result TextDecoder::next_key(std::string_view in) {
   return result;
 }
 
+// The result has one name, and so is made where it is wanted.
 TextDecoder::Result TextDecoder::read_store(const Line& line, const TextVerb& verb) {
   const Words words(line.words);
-  const bool compares = verb.form == Form::compare;
-  const size_t least = compares ? 5 : 4;
-  if (words.count != least && words.count != least + 1) return unknown(line.bytes);
+  const size_t least = verb.form == Form::compare ? 5 : 4;
   const bool quiet = words.quiet();
   Result result = found(0, verb.row(quiet));
-  Request& request = result.request.request;
-  request.key = words[0];
-  const auto flags = read_unsigned(words[1]);
-  const auto expiry = read_signed32(words[2]);
   uint64_t size = 0;
-  if (request.key.size() > kMaxKey || !flags || !expiry || !read_length(words[3], size))
-    return error(line.bytes, kBadFormat, quiet);
-  request.flags = static_cast<uint32_t>(*flags);
-  request.expiry = *expiry;
-  if (compares) {
-    const auto cas = read_unsigned(words[4]);
-    if (!cas) return error(line.bytes, kBadFormat, quiet);
-    request.cas = *cas != 0 ? *cas : kNoCas;
+  if (words.count != least && words.count != least + 1) {
+    result = unknown(line.bytes);
+  } else if (!read_store_words(words, verb.form, result.request.request, size)) {
+    result = error(line.bytes, kBadFormat, quiet);
+  } else {
+    take_value(line, size, result);
   }
-  return with_value(line, std::move(result.request), size);
+  return result;
 }
 
-TextDecoder::Result TextDecoder::with_value(const Line& line, ClientRequest&& request, uint64_t size) {
-  if (request.request.key.size() + size > item_size_) {
-    request.fault = Status::too_large;
-    return swallow(line, request, size);
+void TextDecoder::take_value(const Line& line, uint64_t size, Result& result) {
+  Request& request = result.request.request;
+  if (request.key.size() + size > item_size_) {
+    result.request.fault = Status::too_large;
+    result = swallow(line, result.request, size);
+    return;
   }
   const size_t total = line.bytes + size + kValueEnd;
-  if (line.in.size() < total) return incomplete(total);
-  if (line.in.substr(line.bytes + size, kValueEnd) != "\r\n") {
-    const bool quiet = request.row->quiet && request.row->dialect == Dialect::text;
-    return error(total, "CLIENT_ERROR bad data chunk", quiet);
+  if (line.in.size() < total) {
+    result = incomplete(total);
+    return;
   }
-  Result result;
+  const char* const value = line.in.data() + line.bytes;
+  if (value[size] != '\r' || value[size + 1] != '\n') {
+    const bool quiet = result.request.row->quiet && result.request.row->dialect == Dialect::text;
+    result = error(total, "CLIENT_ERROR bad data chunk", quiet);
+    return;
+  }
   result.outcome = Outcome::request;
   result.consumed = total;
-  result.request = std::move(request);
-  result.request.request.value = {{}, line.in.data() + line.bytes, size};
-  return result;
+  request.value = {{}, value, size};
 }
 
 TextDecoder::Result TextDecoder::read_change(const Line& line, const TextVerb& verb) const {

@@ -65,14 +65,14 @@ class TextDecoder {
   [[nodiscard]] Result read_meta_get(const MetaLine& meta) const;
   [[nodiscard]] Result read_meta_remove(const MetaLine& meta) const;
   [[nodiscard]] Result read_meta_set(const MetaLine& meta);
+  [[nodiscard]] Result read_meta_store(const MetaLine& meta, uint64_t size);
   [[nodiscard]] Result read_meta_arithmetic(const MetaLine& meta);
   [[nodiscard]] Result read_describe(const Line& line);
-  // A request with its value, once that is whole.
-  [[nodiscard]] Result with_value(const Line& line, ClientRequest&& request, uint64_t size);
+  // Gives the request in `result` its value, once that is whole.
+  void take_value(const Line& line, uint64_t size, Result& result);
   // A request that comes out when its value of `size` bytes has been dropped.
   [[nodiscard]] Result swallow(const Line& line, const ClientRequest& request, uint64_t size);
   [[nodiscard]] Result drop(std::string_view in);
-  [[nodiscard]] KeyBuffer& decoded_key();
 
   uint64_t item_size_;
   bool signed_in_ = false;
@@ -86,7 +86,7 @@ class TextDecoder {
   bool refusal_waits_ = false;  // `refused_` comes out once they have
   ClientRequest refused_;
   std::string refused_key_;
-  MetaReturn meta_;
+  MetaReturn meta_{};
   std::unique_ptr<KeyBuffer> decoded_key_;  // once a client writes keys in base64
 };
 

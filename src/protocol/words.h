@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -14,8 +15,33 @@ namespace mctenant::protocol {
 // All of `text` is the number; else false, and `out` may have changed.
 template <class Number>
 bool read_number(std::string_view text, Number& out) {
+  // Most have few digits; all that many fit.
+  if (text.size() - 1 < static_cast<size_t>(std::numeric_limits<Number>::digits10)) {
+    Number number = 0;
+    size_t at = 0;
+    for (; at < text.size(); ++at) {
+      const auto digit = static_cast<unsigned>(static_cast<unsigned char>(text[at])) - '0';
+      if (digit > 9) break;
+      number = static_cast<Number>(number * 10 + static_cast<Number>(digit));
+    }
+    if (at == text.size()) {
+      out = number;
+      return true;
+    }
+  }
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
   return error == std::errc() && end == text.data() + text.size();
+}
+
+// As take_word(), for words of a few bytes.
+inline std::string_view take_short_word(std::string_view& line) {
+  const char* begin = line.data();
+  const char* const end = begin + line.size();
+  while (begin != end && *begin == ' ') ++begin;
+  const char* behind = begin;
+  while (behind != end && *behind != ' ') ++behind;
+  line = {behind, static_cast<size_t>(end - behind)};
+  return {begin, static_cast<size_t>(behind - begin)};
 }
 
 // The next word of `line`, which loses it; empty at the end.

@@ -12,40 +12,79 @@ using protocol::Command;
 using protocol::Status;
 using Kind = quota::Event::Kind;
 
-// A question about one key. Drops itself with its answer.
+// A question about one key. Drops itself with its last answer.
+//
+//   asking ──────────────────────────────────────────► answered
+//     └─► returning ─► describing ──────────────────────▲
+//
+// Whoever is the first to read a stale item wins the right to make it anew, and the others are told that it
+// is taken. That is for clients, so a question that has won gives it back: the item is marked stale once
+// more, which gives it another CAS; and that is asked for by `me`, which wins nothing.
 class Accounting::Probe final : public upstream::Call {
  public:
   Probe(Accounting& accounting, const TrackedKey& key) : accounting_(accounting), key_(key) {}
 
-  void send() {
-    accounting_.ask(key_);
-    accounting_.figures_.probes.add();
+  void ask() {
     protocol::Request question;
     question.command = Command::probe;
-    key_.server->send(question, key_.server_key.view(), *this);
+    send(Step::asking, question);
+  }
+  void describe() {
+    protocol::Request question;
+    question.command = Command::describe;
+    send(Step::describing, question);
   }
 
+  // Without an answer the connection is lost, and what it leaves in doubt is crawled.
   void on_reply(const protocol::Reply& reply) override {
-    quota::Event event;
-    if (reply.status == Status::ok) {
-      event.kind = Kind::inspected;
-      event.cas = reply.cas;
-      event.size =
-          static_cast<uint32_t>(quota::item_bytes(key_.server_key.view().size(), reply.number, reply.flags));
-      event.flags = reply.flags != 0 ? quota::Event::ClientFlags::some : quota::Event::ClientFlags::none;
-      event.expiry = reply.expiry < 0 ? 0 : static_cast<uint32_t>(accounting_.now() + reply.expiry);
-      accounting_.tell(key_, event);
-    } else if (reply.status == Status::not_found) {
+    const bool ready = key_.server->ready();
+    if (reply.status == Status::not_found) {
+      quota::Event event;
       event.kind = Kind::removed;  // not only missed: a store whose reply is late is before that
       accounting_.tell(key_, event);
+    } else if (reply.status == Status::ok && step_ == Step::returning) {
+      if (ready) return describe();
+    } else if (reply.status == Status::ok) {
+      tell(reply);
+      if (reply.won && ready) return give_back(reply.cas);
     }
-    // Without an answer the connection is lost, and what it leaves in doubt is crawled.
     base::FreeList<Probe>::drop(this);
   }
 
  private:
+  enum class Step : uint8_t { asking, returning, describing };
+
+  void send(Step step, const protocol::Request& request) {
+    step_ = step;
+    accounting_.ask(key_);
+    accounting_.figures_.probes.add();
+    key_.server->send(request, key_.server_key.view(), *this);
+  }
+  void give_back(uint64_t cas) {
+    protocol::Request request;
+    request.command = Command::remove;
+    request.invalidate = true;
+    request.cas = cas;
+    send(Step::returning, request);
+  }
+  void tell(const protocol::Reply& reply) {
+    quota::Event event;
+    event.kind = Kind::inspected;
+    event.cas = reply.cas;
+    if (step_ == Step::describing) {
+      event.size = static_cast<uint32_t>(reply.number);  // of the whole item; of flags nothing is told
+    } else {
+      event.size =
+          static_cast<uint32_t>(quota::item_bytes(key_.server_key.view().size(), reply.number, reply.flags));
+      event.flags = reply.flags != 0 ? quota::Event::ClientFlags::some : quota::Event::ClientFlags::none;
+    }
+    event.expiry = reply.expiry < 0 ? 0 : static_cast<uint32_t>(accounting_.now() + reply.expiry);
+    accounting_.tell(key_, event);
+  }
+
   Accounting& accounting_;
   TrackedKey key_;
+  Step step_ = Step::asking;
 };
 
 // The delete of one victim. Drops itself with its answer.
@@ -138,7 +177,11 @@ void Accounting::tell(const TrackedKey& key, quota::Event event) {
 }
 
 void Accounting::probe(const TrackedKey& key) {
-  if (key.server->ready()) base::FreeList<Probe>::make(*this, key)->send();
+  if (key.server->ready()) base::FreeList<Probe>::make(*this, key)->ask();
+}
+
+void Accounting::describe(const TrackedKey& key) {
+  if (key.server->ready()) base::FreeList<Probe>::make(*this, key)->describe();
 }
 
 uint32_t Accounting::make_room(const Account& account, const TrackedKey& spared, uint32_t most) {

@@ -52,6 +52,8 @@ class Accounting {
   void tell(const TrackedKey& key, quota::Event event);
   // Asks the server all about the key; its answer goes to the ledger.
   void probe(const TrackedKey& key);
+  // Asks without reading the item, as a client would, but also without its flags.
+  void describe(const TrackedKey& key);
 
   // Evicts the account's coldest items while it is over its limit, `most` at a time, but for the one that the
   // room is for: a store may depend on it. Returns how many.

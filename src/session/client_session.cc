@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "protocol/binary_encoder.h"
+#include "protocol/text_commands.h"
 #include "protocol/text_encoder.h"
 
 namespace mctenant::session {
@@ -19,6 +20,13 @@ constexpr size_t kFirstReplyEstimate = 32 * 1024;
 constexpr size_t kReplyFrame = 64;
 // What a client that has not signed in may leave unread, in bytes.
 constexpr uint64_t kStrangersBuffer = 4 * 1024;
+
+// A number that was made rather than counted: memcached answers it even with q. One that was counted to what
+// a new one would be can't be told from it.
+bool created(const Operation& operation, const protocol::Reply& reply) {
+  return operation.create && reply.status == Status::ok && reply.number == operation.initial &&
+         (operation.row->command == Command::increment || operation.row->command == Command::decrement);
+}
 
 }  // namespace
 
@@ -186,7 +194,8 @@ void ClientSession::write(const Operation& operation, const protocol::Reply& rep
       written = protocol::write_text_reply(row, operation.place, operation.returned_key(), reply, out);
       break;
     case Dialect::meta:
-      written = protocol::write_meta_reply(row, operation.wanted, operation.returned_key(), reply, out);
+      written = protocol::write_meta_reply(created(operation, reply) ? meta_row(row.command, false) : row,
+                                           operation.wanted, operation.returned_key(), reply, out);
       break;
   }
   if (operation.shard != nullptr) operation.shard->counters.bytes_written.add(written);

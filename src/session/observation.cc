@@ -166,4 +166,13 @@ Found observe(const Operation& operation, const Reply& reply, int64_t now) {
   }
 }
 
+Found observe_expiry(const Operation& operation, const Reply& reply, int64_t now) {
+  const Command command = operation.row->command;
+  if (command != Command::increment && command != Command::decrement) return std::nullopt;
+  Event made = event(Kind::touched);
+  made.cas = reply.cas;
+  made.expiry = expires_at(reply, now);
+  return made;
+}
+
 }  // namespace mctenant::session

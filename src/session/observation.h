@@ -14,4 +14,8 @@ namespace mctenant::session {
 [[nodiscard]] std::optional<quota::Event> observe(const Operation& operation, const protocol::Reply& reply,
                                                   int64_t now);
 
+// … and what it tells besides, of an expiry that was changed with the item.
+[[nodiscard]] std::optional<quota::Event> observe_expiry(const Operation& operation,
+                                                         const protocol::Reply& reply, int64_t now);
+
 }  // namespace mctenant::session

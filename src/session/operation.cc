@@ -18,9 +18,18 @@ void Operation::on_reply(const protocol::Reply& reply) {
   } else if (reply.status == Status::temporary_failure || reply.status == Status::not_stored) {
     accounting->probe(key);
   }
-  if (unsettled && reply.status == Status::ok) accounting->probe(key);
+  if ((tells_expiry || unsettled) && reply.status == Status::ok) tell_more(reply, now);
   if (session == nullptr) return drop();
   session->on_reply(*this, reply);
+}
+
+void Operation::tell_more(const protocol::Reply& reply, int64_t now) {
+  if (tells_expiry) {
+    if (const auto event = observe_expiry(*this, reply, now)) accounting->tell(key, *event);
+    return;
+  }
+  // What was just marked stale must not be read before a client does.
+  invalidate ? accounting->describe(key) : accounting->probe(key);
 }
 
 void Operation::keep_reply(const protocol::Reply& reply) {

@@ -105,6 +105,8 @@ class Operation final : public upstream::Call {
   uint64_t reserved = 0;  // in the ledger
 
  private:
+  void tell_more(const protocol::Reply& reply, int64_t now);
+
   KeptKey client_key_;
   bool client_key_is_tail_ = false;
   protocol::Reply reply_;

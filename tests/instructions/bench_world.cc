@@ -51,7 +51,7 @@ upstream::PoolOptions BenchWorld::patient() {
 }
 
 BenchWorld::~BenchWorld() {
-  for (const int fd : {client_, visitor_}) {
+  for (const int fd : {client_, text_client_, visitor_}) {
     if (fd >= 0) close(fd);
   }
   while (context_->context().figures.open.get() > 0) turn();
@@ -77,7 +77,7 @@ void BenchWorld::turn() {
   }
 }
 
-int BenchWorld::connect_client() {
+int BenchWorld::connect_stranger() {
   int fds[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0) {
     throw std::system_error(errno, std::generic_category(), "socketpair");
@@ -87,9 +87,23 @@ int BenchWorld::connect_client() {
     new session::ClientConnection(loop_, fd, std::make_shared<const session::ListenerTraits>(),
                                   context_->context(), *this);
   });
-  const auto& user = support::HarnessUsers::instance().users[0];
-  exchange(fds[1], support::plain(user.name, user.password).bytes(), 1, support::status::kOk);
   return fds[1];
+}
+
+int BenchWorld::connect_client() {
+  const int fd = connect_stranger();
+  const auto& user = support::HarnessUsers::instance().users[0];
+  exchange(fd, support::plain(user.name, user.password).bytes(), 1, support::status::kOk);
+  return fd;
+}
+
+void BenchWorld::connect_text_client() {
+  text_client_ = connect_stranger();
+  const auto& user = support::HarnessUsers::instance().users[0];
+  const std::string proof = user.name + " " + user.password;
+  constexpr std::string_view kStored = "STORED\r\n";
+  exchange_text("set any 0 0 " + std::to_string(proof.size()) + "\r\n" + proof + "\r\n", kStored.size(),
+                kStored);
 }
 
 void BenchWorld::enter() { visitor_ = connect_client(); }
@@ -104,17 +118,35 @@ void BenchWorld::exchange(std::string_view bytes, size_t replies, uint16_t statu
   exchange(client_, bytes, replies, status);
 }
 
-void BenchWorld::exchange(int fd, std::string_view bytes, size_t replies, uint16_t status) {
+void BenchWorld::send_all(int fd, std::string_view bytes) {
   if (send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size())) {
     throw std::runtime_error("the client can't send");
   }
+}
+
+void BenchWorld::receive(int fd) {
+  turn();
+  char buffer[65536];
+  ssize_t got = 0;
+  while ((got = recv(fd, buffer, sizeof buffer, 0)) > 0) received_.append(buffer, static_cast<size_t>(got));
+  if (got == 0) throw std::runtime_error("the client's connection was closed");
+}
+
+void BenchWorld::exchange_text(std::string_view bytes, size_t size, std::string_view begin) {
+  if (text_client_ < 0) connect_text_client();
+  send_all(text_client_, bytes);
+  received_.clear();
+  while (received_.size() < size) receive(text_client_);
+  if (received_.size() != size || !received_.starts_with(begin)) {
+    throw std::runtime_error("unexpected reply: " + received_);
+  }
+}
+
+void BenchWorld::exchange(int fd, std::string_view bytes, size_t replies, uint16_t status) {
+  send_all(fd, bytes);
   received_.clear();
   while (replies > 0) {
-    turn();
-    char buffer[65536];
-    ssize_t got = 0;
-    while ((got = recv(fd, buffer, sizeof buffer, 0)) > 0) received_.append(buffer, static_cast<size_t>(got));
-    if (got == 0) throw std::runtime_error("the client's connection was closed");
+    receive(fd);
     size_t size = 0;
     while (auto packet = support::parse_packet(received_, size)) {
       if (packet->status != status) throw std::runtime_error("unexpected reply: " + packet->describe());

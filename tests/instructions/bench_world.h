@@ -36,6 +36,9 @@ class BenchWorld final : private session::ClientConnection::Owner {
 
   // The client sends `bytes` and gets `replies` packets, each with that status; throws if it gets others.
   void exchange(std::string_view bytes, size_t replies, uint16_t status);
+  // A client of the text and meta protocols sends `bytes` and gets `size` bytes that begin so; throws if it
+  // gets others.
+  void exchange_text(std::string_view bytes, size_t size, std::string_view begin);
   // Another client connects and signs in with a remembered password; leave() closes its connection.
   void enter();
   void leave();
@@ -65,6 +68,12 @@ class BenchWorld final : private session::ClientConnection::Owner {
   void connect_server();
   // Connects a client and signs it in; its descriptor.
   [[nodiscard]] int connect_client();
+  void connect_text_client();
+  // Connects a client; its descriptor.
+  [[nodiscard]] int connect_stranger();
+  static void send_all(int fd, std::string_view bytes);
+  // Turns the loop once, and takes what has come.
+  void receive(int fd);
   void turn();
   void exchange(int fd, std::string_view bytes, size_t replies, uint16_t status);
 
@@ -79,6 +88,7 @@ class BenchWorld final : private session::ClientConnection::Owner {
   std::unique_ptr<support::SessionHarness> context_;
   std::string received_;
   int client_ = -1;
+  int text_client_ = -1;  // once it is wanted
   int visitor_ = -1;
 };
 

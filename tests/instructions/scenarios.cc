@@ -63,6 +63,36 @@ void touch(BenchWorld& world, size_t n) { ask(world, support::touch(key(n % kKey
 void increment(BenchWorld& world, size_t n) { ask(world, support::increment(key(n % kKeys), 1)); }
 void append(BenchWorld& world, size_t n) { ask(world, support::append(key(n), "tail")); }
 void remove(BenchWorld& world, size_t n) { ask(world, support::keyed(op::kDelete, key(n))); }
+// The same as text and meta.
+void text_get(BenchWorld& world, size_t n) {
+  const std::string name = key(n % kKeys);
+  world.exchange_text("get " + name + "\r\n", 6 + name.size() + 8 + 102 + 5, "VALUE " + name + " 0 100\r\n");
+}
+void text_get_nothing(BenchWorld& world, size_t n) {
+  world.exchange_text("get " + key(n) + "\r\n", 5, "END\r\n");
+}
+void text_get_batch(BenchWorld& world, size_t n) {
+  std::string line = "get";
+  for (size_t i = 0; i < kBatch; ++i) line += " " + key((n * kBatch + i) % kKeys);
+  world.exchange_text(line + "\r\n", kBatch * (6 + key(0).size() + 8 + 102) + 5, "VALUE ");
+}
+void text_set(BenchWorld& world, size_t n) {
+  world.exchange_text("set " + key(n % kKeys) + " 0 0 100\r\n" + std::string(100, 'v') + "\r\n", 8,
+                      "STORED\r\n");
+}
+void text_increment(BenchWorld& world, size_t n) {
+  world.exchange_text("incr " + key(n % kKeys) + " 1\r\n", 9, "1000");
+}
+void meta_get(BenchWorld& world, size_t n) {
+  world.exchange_text("mg " + key(n % kKeys) + " v f\r\n", 6 + 3 + 2 + 102, "VA 100 f0\r\n");
+}
+void meta_get_nothing(BenchWorld& world, size_t n) {
+  world.exchange_text("mg " + key(n) + " v f\r\n", 4, "EN\r\n");
+}
+void meta_set(BenchWorld& world, size_t n) {
+  world.exchange_text("ms " + key(n % kKeys) + " 100 T3600\r\n" + std::string(100, 'v') + "\r\n", 4,
+                      "HD\r\n");
+}
 void sign_in(BenchWorld& world, size_t) {
   world.enter();
   world.leave();
@@ -86,6 +116,14 @@ const std::vector<Scenario>& scenarios() {
       {"increment", 0, numbers, increment},
       {"touch", 0, small_items, touch},
       {"delete", 0, item_each, remove},
+      {"text_get_hit", 0, small_items, text_get},
+      {"text_get_miss", 0, nothing, text_get_nothing},
+      {"text_get_batch_of_16", 0, small_items, text_get_batch},
+      {"text_set", 0, small_items, text_set},
+      {"text_increment", 0, numbers, text_increment},
+      {"meta_get_hit", 0, small_items, meta_get},
+      {"meta_get_miss", 0, nothing, meta_get_nothing},
+      {"meta_set", 0, small_items, meta_set},
       {"sign_in_remembered", 0, nothing, sign_in},
   };
   return all;

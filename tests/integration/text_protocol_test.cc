@@ -107,6 +107,25 @@ TEST_F(TextProtocol, TheLargestItemPassesAndOneMoreByteDoesNot) {
   EXPECT_EQ(client.talk("get " + name + "\r\n"), "END\r\n");
 }
 
+// Stale-while-revalidate, with pauses in which mctenant may ask the server for its ledger.
+TEST_F(TextProtocol, TheFirstClientToReadAStaleItemWins) {
+  TextClient client = sign_in_text("alice");
+  TextClient other = sign_in_text("alice");
+  const std::string name = key("stale");
+  EXPECT_EQ(client.talk("ms " + name + " 3 T1000\r\nold\r\n"), "HD\r\n");
+  EXPECT_EQ(client.talk("mg " + name + " h\r\n"), "HD h0\r\n");
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EQ(client.talk("md " + name + " I T300\r\n"), "HD\r\n");
+    EXPECT_EQ(other.talk("mg " + name + " v t\r\n"), "VA 3 t300 X W\r\nold\r\n");
+    EXPECT_EQ(client.talk("mg " + name + " v t\r\n"), "VA 3 t300 Z X\r\nold\r\n");
+  }
+  EXPECT_EQ(other.talk("ms " + name + " 3\r\nnew\r\n"), "HD\r\n");
+  EXPECT_EQ(client.talk("mg " + name + " v\r\n"), "VA 3\r\nnew\r\n");
+  const std::string missing = key("missing");
+  EXPECT_EQ(client.talk("mg " + missing + " t N30 h\r\n"), "HD t-1 h0 W\r\n");
+  EXPECT_EQ(other.talk("mg " + missing + " t N30 h\r\n"), "HD t30 h1 Z\r\n");
+}
+
 // ---- beside a memcached
 
 // K, L and N stand for keys of the test's own, and @ for 3,000,000 bytes.

@@ -47,7 +47,7 @@ TEST(MetaEncoder, Reads) {
 }
 
 TEST(MetaEncoder, AProbeAsksForSizeCasAndFlags) {
-  EXPECT_EQ(encode(request_of(Command::probe)), "mg K s c f t\r\n");
+  EXPECT_EQ(encode(request_of(Command::probe)), "mg K s c f t u\r\n");
 }
 
 TEST(MetaEncoder, ADescriptionNamesTheKeyAlone) {
@@ -71,6 +71,8 @@ TEST(MetaEncoder, AClientsFlagsGoToTheServerButForThoseThatAreAnsweredHere) {
   EXPECT_EQ(with("u"), "mg K u s c f t\r\n");
   EXPECT_EQ(with("N30 t"), "mg K N30 t s c f\r\n");
   request.command = Command::increment;
+  EXPECT_EQ(with("D5 T9"), "ma K D5 T9 v c t\r\n");
+  request.tells_expiry = false;
   EXPECT_EQ(with("q D5 N30 J1 T9 t O1"), "ma K D5 N30 J1 T9 t v c\r\n");
   EXPECT_EQ(with("MD c v k"), "ma K MD c v\r\n");
 }

@@ -50,7 +50,7 @@ std::string text(const CommandRow& row, const Reply& reply, KeyPlace place = {tr
 }
 
 MetaReturn wanting(std::string_view letters, std::string_view opaque = "") {
-  MetaReturn wanted;
+  MetaReturn wanted{};
   for (const char letter : letters) {
     if (letter == 'v') {
       wanted.value = true;

@@ -67,8 +67,9 @@ inline void trace_line(const char* what, size_t server, const std::string& key, 
 }
 inline void trace(const char* what, size_t observer, const Answer& answer, uint32_t now) {
   if (!tracing()) return;
-  static const char* const kNames[] = {"get",    "gat",     "touch",  "set",       "add",       "replace",
-                                       "append", "prepend", "delete", "increment", "decrement", "probe"};
+  static const char* const kNames[] = {"get",       "gat",    "touch",   "set",    "add",
+                                       "replace",   "append", "prepend", "delete", "increment",
+                                       "decrement", "mg",     "mg T",    "me",     "probe"};
   const protocol::Request& request = answer.sent.request;
   std::printf("%u %s o%zu %s %s if %llu ttl %lld '%s' -> %d cas %llu number %llu exp %lld\n", now % 1000,
               what, observer, answer.sent.key.c_str(), kNames[static_cast<int>(request.command)],

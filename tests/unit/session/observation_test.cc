@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "protocol/binary_commands.h"
+#include "protocol/text_commands.h"
 #include "quota/books.h"
 #include "quota/expiry.h"
 
@@ -50,6 +51,8 @@ ClientSession& nobody() {
 }
 
 const protocol::CommandRow& row_of(Command command) {
+  if (command == Command::meta_get || command == Command::meta_get_and_touch || command == Command::describe)
+    return protocol::meta_row(command, false);
   for (const protocol::CommandRow& row : protocol::binary_commands()) {
     if (row.command == command) return row;
   }
@@ -68,6 +71,10 @@ class Observation : public testing::Test {
     uint32_t flags = 0;
     uint64_t value = 0;  // of the item that is stored, with what it grew from
     uint64_t grown_from = 0;
+    bool wants_value = false;
+    bool tells_expiry = false;
+    bool unsettled = false;
+    bool invalidate = false;
   };
 
   // What a reply tells whoever asked so.
@@ -80,6 +87,12 @@ class Observation : public testing::Test {
     request.request.initial = asked.initial;
     request.request.create = asked.create;
     request.request.flags = asked.flags;
+    request.request.tells_expiry = asked.tells_expiry;
+    request.request.unsettled = asked.unsettled;
+    request.request.invalidate = asked.invalidate;
+    protocol::MetaReturn wanted{};
+    wanted.value = asked.wants_value;
+    request.meta = &wanted;
     Operation operation(nobody(), accounting_, request);
     operation.step = asked.step;
     operation.stored_value = asked.value;
@@ -310,6 +323,46 @@ TEST_F(Observation, OfAProbeHasEverythingButFlagsOfTheClientsRequest) {
   reply.expiry = 0;
   event = told(asked, reply);
   EXPECT_EQ(event->expiry, kNow) << "in this very second";
+}
+
+TEST_F(Observation, AMetaGetIsARead) {
+  for (const Command command : {Command::meta_get, Command::meta_get_and_touch}) {
+    expect_kinds({.command = command, .unsettled = true},
+                 {{Status::ok, Kind::hit}, {Status::not_found, Kind::missed}});
+  }
+  Reply reply = with(Status::ok);
+  reply.number = 9;
+  EXPECT_EQ(told({.command = Command::meta_get}, reply)->size, size_of(9));
+  EXPECT_EQ(told({.command = Command::meta_get, .wants_value = true}, reply)->size, size_of(5));
+  expect_kinds({.command = Command::describe}, {});
+}
+
+TEST_F(Observation, AMetaGetThatTouchesTellsTheExpiry) {
+  const Asked touching{.command = Command::meta_get_and_touch, .expiry = 60};
+  ASSERT_EQ(told(touching, with(Status::ok))->kind, Kind::touched);
+  EXPECT_EQ(told(touching, with(Status::ok))->expiry, kNow + 60);
+  Asked making = touching;
+  making.create = making.tells_expiry = true;
+  Reply reply = with(Status::ok);
+  reply.expiry = 30;
+  EXPECT_EQ(told(making, reply)->kind, Kind::touched);
+  EXPECT_EQ(told(making, reply)->expiry, kNow + 30);
+  reply.expiry = -1;
+  EXPECT_EQ(told(making, reply)->expiry, 0U);
+  reply.expiry = 4294967233;  // below zero, as memcached writes it
+  EXPECT_EQ(told(making, reply)->expiry, quota::kExpired);
+}
+
+TEST_F(Observation, WhatIsNotToBeBumpedIsNotRanked) {
+  Reply reply = with(Status::ok);
+  reply.expiry = 30;
+  const auto event = told({.command = Command::meta_get, .tells_expiry = true}, reply);
+  ASSERT_EQ(event->kind, Kind::inspected);
+  EXPECT_EQ(event->expiry, kNow + 30);
+}
+
+TEST_F(Observation, WhatIsMarkedStaleIsStillThere) {
+  expect_kinds({.command = Command::remove, .invalidate = true}, {{Status::not_found, Kind::removed}});
 }
 
 }  // namespace

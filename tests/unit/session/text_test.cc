@@ -361,6 +361,49 @@ TEST_F(Text, WhatAReplyDoesNotTellIsAskedFor) {
   EXPECT_EQ(probes(), before + 3);
 }
 
+// Whoever reads a stale item first wins the right to make it anew: that is a client's.
+TEST_F(Text, AQuestionAboutAStaleItemWinsNothing) {
+  (void)talk("set a0 0 0 1\r\n5\r\n");
+  h_.send("md a0 I\r\n");
+  h_.reply(0, Status::ok);
+  ASSERT_EQ(h_.server(0).waiting().size(), 1U);
+  EXPECT_EQ(h_.server(0).waiting().front().request.command, Command::describe);
+  h_.answer_all();
+  // Asked for another reason, it is given back, and its new CAS is learned.
+  TrackedKey key;
+  Account account{&h_.tenant(), &h_.tenant().shard(0), &h_.ledger(), &h_.pool()};
+  const std::string server_key = std::string(h_.tenant().prefix(h_.tenant().shard(0))) + "a0";
+  h_.context().accounting->track(account, 1, server_key, server_key.size() - 2, key);
+  h_.context().accounting->probe(key);
+  protocol::Reply won;
+  won.status = Status::ok;
+  won.cas = 7;
+  won.number = 1;
+  won.stale = won.won = true;
+  h_.reply(0, won);
+  ASSERT_EQ(h_.server(0).waiting().size(), 1U);
+  const auto& given_back = h_.server(0).waiting().front().request;
+  EXPECT_EQ(given_back.command, Command::remove);
+  EXPECT_TRUE(given_back.invalidate);
+  EXPECT_EQ(given_back.cas, 7U);
+  h_.reply(0, Status::ok);
+  ASSERT_EQ(h_.server(0).waiting().size(), 1U);
+  EXPECT_EQ(h_.server(0).waiting().front().request.command, Command::describe);
+  protocol::Reply described;
+  described.status = Status::ok;
+  described.cas = 8;
+  described.number = quota::item_bytes(server_key.size(), 1, 0);
+  h_.reply(0, described);
+  quota::KnownItem item{};
+  ASSERT_TRUE(h_.ledger().look_up(h_.ledger().hash("a0"), "a0", 1, item));
+  EXPECT_EQ(item.cas, 8U);
+  EXPECT_TRUE(item.certain);
+}
+
+TEST_F(Text, ANumberThatWasMadeIsAnsweredEvenWithQ) {
+  EXPECT_EQ(talk("ma n N0 J5 q c\r\nma n N0 J5 q c\r\nmn\r\n"), "HD c1\r\nMN\r\n");
+}
+
 TEST_F(Text, AStaleStoreIsAStore) {
   EXPECT_EQ(talk("ms a 1 c\r\nx\r\nms a 3 C1 c\r\nabc\r\n"), "HD c1\r\nHD c2\r\n");
   EXPECT_EQ(talk("ms a 5 C1 c\r\nabcde\r\n"), "EX c0\r\n");
