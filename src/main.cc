@@ -7,6 +7,7 @@
 #include <string>
 
 #include "admin/health_check.h"
+#include "auth/mechanisms.h"
 #include "auth/verifier.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -32,7 +33,8 @@ int serve(const std::string& file) {
   for (const config::Finding& warning : parsed.warnings) base::log::warn("{}", warning.format(file));
   for (const config::Finding& fault : parsed.faults) base::log::error("{}", fault.format(file));
   if (!parsed.config) return 1;
-  auto server = server::Server::start(std::move(*parsed.config), server::ConfigFile{file, std::move(parsed.files)});
+  auto server =
+      server::Server::start(std::move(*parsed.config), server::ConfigFile{file, std::move(parsed.files)});
   if (!server) {
     base::log::error("{}", server.error().message);
     return 1;
@@ -50,14 +52,17 @@ int check(const std::string& file) {
   return parsed.config ? 0 : 1;
 }
 
-int verifier() {
+int verifier(const std::string& mechanism) {
+  const auto found = auth::find_mechanism(mechanism);
+  const auto hash = found ? auth::hash_of(*found) : std::nullopt;
   std::string password;
   std::getline(std::cin, password);
   if (password.empty()) {
     std::cerr << "give the password on standard input, on one line\n";
     return 1;
   }
-  std::cout << auth::format_verifier(auth::make_verifier(password)) << "\n";
+  std::cout << auth::format_verifier(auth::make_verifier(password, hash.value_or(auth::Hash::sha_256)))
+            << "\n";
   base::wipe(password);
   return 0;
 }
@@ -100,6 +105,11 @@ int run(int argc, char** argv) {
       "Tell every fault of a configuration as FILE: /json/pointer: what is wrong; exit 1 if there is one"));
   auto* verifier_command = app.add_subcommand(
       "verifier", "Read a password from standard input and print its verifier, for the configuration");
+  std::string mechanism(name_of(auth::Mechanism::scram_sha_256));
+  verifier_command
+      ->add_option("--mechanism", mechanism, "What it is for; PLAIN goes by that of SCRAM-SHA-256")
+      ->check(CLI::IsMember({"SCRAM-SHA-256", "SCRAM-SHA-512", "SCRAM-SHA-1"}))
+      ->capture_default_str();
   auto* health_command =
       with_file(app.add_subcommand("health", "Ask a running mctenant whether it is ready; exit 0 if so"));
   CLI11_PARSE(app, argc, argv);
@@ -108,7 +118,7 @@ int run(int argc, char** argv) {
   if (*serve_command) status = serve(file);
   if (*demo_command) status = server::run_demo(port);
   if (*check_command) status = check(file);
-  if (*verifier_command) status = verifier();
+  if (*verifier_command) status = verifier(mechanism);
   if (*health_command) status = health(file);
   return status;
 }

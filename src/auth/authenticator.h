@@ -7,15 +7,17 @@
 #include <string_view>
 
 #include "auth/credential_source.h"
+#include "auth/mechanisms.h"
 #include "auth/password_checker.h"
 #include "base/error.h"
 #include "base/executor.h"
 
 namespace mctenant::auth {
 
-// The longest message of a mechanism, in bytes; a longer one is refused. It bounds what a connection can hold
-// before it has signed in.
+// The longest message of PLAIN, and of SCRAM, in bytes; a longer one is refused. It bounds what a connection
+// can hold before it has signed in: PLAIN's message is held once, of SCRAM's there are several copies.
 inline constexpr size_t kMaxMessage = 4096;
+inline constexpr size_t kMaxScramMessage = 1024;
 
 enum class Verdict {
   accepted,   // username is signed in
@@ -28,12 +30,14 @@ enum class Verdict {
 struct Result {
   Verdict verdict = Verdict::refused;
   std::string username;   // only when accepted
-  std::string claimed;    // only when refused for a password: whose it was said to be, known or not
+  std::string claimed;    // only when refused for a password or proof: whose it was said to be, known or not
   std::string challenge;  // only with challenge
+  Mechanism mechanism = Mechanism::plain;
 };
 
-// One conversation, from the first AUTH to its verdict. Holds Cyrus's state (some 9 KB): drop it when it
-// ends. Used on one worker's thread. Dropping it cancels: the callback is never called after that.
+// One conversation, from the first AUTH to its verdict. Holds Cyrus's state (some 9 KB; SCRAM, with messages
+// as long as they may be, 14 KB): drop it when it ends. Used on one worker's thread. Dropping it cancels: the
+// callback is never called after that.
 class SignIn {
  public:
   // Called at most once for each pending verdict, later, on the worker's thread, never from inside start() or
@@ -57,10 +61,8 @@ class Authenticator {
   // All three must outlive the authenticator and its conversations.
   Authenticator(const CredentialSource& credentials, PasswordChecker& checker, base::Executor& worker);
 
-  // Offered to clients, separated by spaces.
-  [[nodiscard]] static std::string_view mechanisms();
-
-  [[nodiscard]] std::unique_ptr<SignIn> begin();
+  // A conversation in which any mechanism but these is refused.
+  [[nodiscard]] std::unique_ptr<SignIn> begin(Mechanisms offered);
 
  private:
   const CredentialSource& credentials_;

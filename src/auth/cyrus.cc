@@ -10,7 +10,9 @@
 #include <new>
 #include <vector>
 
+#include "auth/mechanisms.h"
 #include "base/log.h"
+#include "base/secret.h"
 
 // What Cyrus would read from files and from the environment is decided here instead:
 //   options         by getopt(), which answers every question, so that no configuration file is asked
@@ -23,7 +25,9 @@ namespace {
 constexpr char kService[] = "memcached";
 constexpr char kServerName[] = "mctenant";
 constexpr char kPlugin[] = "mctenant";  // the name of the two plugins that are part of this program
-constexpr std::string_view kPlugins[] = {"libplain.so"};
+// With spaces between: all that are ever offered.
+constexpr char kMechanisms[] = "PLAIN SCRAM-SHA-256 SCRAM-SHA-512 SCRAM-SHA-1";
+constexpr std::string_view kPlugins[] = {"libplain.so", "libscram.so"};
 
 // sasl_callback_t keeps all functions as one type, which says nothing of what they take.
 template <class Function>
@@ -103,15 +107,19 @@ std::string& plugin_folder() {
 base::Expected<void> find_plugins() {
   std::string tried;
   for (const auto& folder : plugin_folders()) {
-    std::error_code error;
-    if (std::filesystem::exists(folder / kPlugins[0], error)) {
+    const bool complete =
+        std::all_of(std::begin(kPlugins), std::end(kPlugins), [&folder](std::string_view plugin) {
+          std::error_code error;
+          return std::filesystem::exists(folder / plugin, error);
+        });
+    if (complete) {
       plugin_folder() = folder.string();
       return {};
     }
     tried += (tried.empty() ? "" : ", ") + folder.string();
   }
-  return base::fail("Cyrus SASL's PLAIN mechanism (libplain.so) is in none of " + tried +
-                    ": install libsasl2-modules");
+  return base::fail("Cyrus SASL's PLAIN and SCRAM mechanisms (libplain.so, libscram.so) are in none of " +
+                    tried + ": install libsasl2-modules");
 }
 
 int get_plugin_path(void*, const char** path) {
@@ -125,11 +133,30 @@ int get_configuration_path(void*, char** path) {
   return *path != nullptr ? SASL_OK : SASL_NOMEM;
 }
 
-// Where mechanisms look up what is kept of a user. PLAIN asks for userPassword if the judge has refused, and
-// there is none. A mechanism that asks for authPassword (SCRAM) would be given the written verifier here: the
-// judge, and with it the credentials, is the context of the exchange's SASL_CB_SERVER_USERDB_CHECKPASS
-// callback. The answer is the same for every user, known or not.
-int look_up_properties(void*, sasl_server_params_t*, unsigned, const char*, unsigned) { return SASL_OK; }
+// Where mechanisms look up what is kept of a user: SCRAM asks for authPassword, and gets the written verifier
+// that the judge has for him, made up if need be. There is no userPassword: a clear one would have to be
+// stretched here, on the worker. The judge is the context of the exchange's callback for passwords.
+int look_up_properties(void*, sasl_server_params_t* parameters, unsigned flags, const char* name,
+                       unsigned length) {
+  static constexpr std::string_view kWanted = "*authPassword";  // the star: of who signs in alone
+  if ((flags & SASL_AUXPROP_AUTHZID) != 0) return SASL_OK;
+  const sasl_utils_t& utils = *parameters->utils;
+  for (const propval* wanted = utils.prop_get(parameters->propctx);
+       wanted != nullptr && wanted->name != nullptr; ++wanted) {
+    if (wanted->name != kWanted || wanted->values != nullptr) continue;
+    sasl_callback_ft function = nullptr;
+    void* judge = nullptr;
+    if (utils.getcallback(utils.conn, SASL_CB_SERVER_USERDB_CHECKPASS, &function, &judge) != SASL_OK)
+      return SASL_FAIL;
+    std::string verifier = static_cast<Judge*>(judge)->verifier_of({name, length});
+    const int set = verifier.empty() ? SASL_OK
+                                     : utils.prop_set(parameters->propctx, wanted->name, verifier.data(),
+                                                      static_cast<int>(verifier.size()));
+    base::wipe(verifier);
+    return set;
+  }
+  return SASL_OK;
+}
 
 int initialize_auxprop(const sasl_utils_t*, int max_version, int* out_version, sasl_auxprop_plug_t** plugin,
                        const char*) {
@@ -184,12 +211,15 @@ int unlock_mutex(void* mutex) {
 }
 void free_mutex(void* mutex) { delete static_cast<std::mutex*>(mutex); }
 
-bool plain_is_loaded() {
-  const char** names = sasl_global_listmech();
-  for (; names != nullptr && *names != nullptr; ++names) {
-    if (std::strcmp(*names, "PLAIN") == 0) return true;
+// The first of ours that Cyrus has not loaded, or empty.
+std::string_view missing_mechanism() {
+  for (const std::string_view wanted : kMechanismNames) {
+    bool loaded = false;
+    const char** names = sasl_global_listmech();
+    for (; names != nullptr && *names != nullptr; ++names) loaded = loaded || *names == wanted;
+    if (!loaded) return wanted;
   }
-  return false;
+  return {};
 }
 
 base::Expected<void> load() {
@@ -208,9 +238,9 @@ base::Expected<void> load() {
     return base::fail(std::string("Cyrus SASL can't be started: ") +
                       sasl_errstring(result, nullptr, nullptr));
   }
-  if (!plain_is_loaded()) {
-    return base::fail("Cyrus SASL did not load its PLAIN mechanism from " + plugin_folder() +
-                      ": reinstall libsasl2-modules");
+  if (const std::string_view missing = missing_mechanism(); !missing.empty()) {
+    return base::fail("Cyrus SASL did not load its mechanism " + std::string(missing) + " from " +
+                      plugin_folder() + ": reinstall libsasl2-modules");
   }
   return {};
 }
@@ -219,7 +249,7 @@ base::Expected<void> load() {
 int judge_password(sasl_conn_t*, void* context, const char* username, const char* password, unsigned length,
                    propctx*) {
   if (username == nullptr || password == nullptr) return SASL_BADPARAM;
-  return static_cast<PasswordJudge*>(context)->judge(username, {password, length}) ? SASL_OK : SASL_BADAUTH;
+  return static_cast<Judge*>(context)->judge(username, {password, length}) ? SASL_OK : SASL_BADAUTH;
 }
 
 }  // namespace
@@ -229,7 +259,7 @@ base::Expected<void> initialize() {
   return result;
 }
 
-Exchange::Exchange(PasswordJudge& judge)
+Exchange::Exchange(Judge& judge)
     : callbacks_{callback(SASL_CB_SERVER_USERDB_CHECKPASS, &judge_password, &judge),
                  {SASL_CB_LIST_END, nullptr, nullptr}} {
   sasl_conn_t* connection = nullptr;

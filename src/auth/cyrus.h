@@ -11,31 +11,32 @@
 
 namespace mctenant::auth::cyrus {
 
-// The mechanisms that may be used, each by its exact name.
-inline constexpr const char* kMechanisms = "PLAIN";
-
 // Loads Cyrus and its plugins for the process, once, however often it is called. Thread-safe.
 [[nodiscard]] base::Expected<void> initialize();
 
-// Decides on a password that Cyrus took out of a mechanism's message.
-class PasswordJudge {
+// What Cyrus asks for in the midst of an exchange.
+class Judge {
  public:
-  virtual ~PasswordJudge() = default;
+  virtual ~Judge() = default;
+  // Whether a password that came in a mechanism's message is right.
   [[nodiscard]] virtual bool judge(std::string_view username, std::string_view password) = 0;
+  // The written verifier by which the mechanism's proof is to be checked; empty: there is nothing of that
+  // kind.
+  [[nodiscard]] virtual std::string verifier_of(std::string_view username) = 0;
 };
 
 enum class Outcome { accepted, refused, challenge };
 
-// One exchange of messages, after initialize(). Costs about 8 KB. Not thread-safe; the judge is called from
-// inside start() and step(), and must outlive it.
+// One exchange of messages, after initialize(). Costs about 8 KB, and SCRAM up to five times its longest
+// message more. Not thread-safe; the judge is called from inside start() and step(), and must outlive it.
 class Exchange {
  public:
-  explicit Exchange(PasswordJudge& judge);
+  explicit Exchange(Judge& judge);
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
-  // `mechanism` is one of kMechanisms. An empty response is none: a mechanism that begins with the client's
-  // message then answers with an empty challenge.
+  // `mechanism` is the name of one of auth::Mechanism. An empty response is none: a mechanism that begins
+  // with the client's message then answers with an empty challenge.
   [[nodiscard]] Outcome start(const std::string& mechanism, std::string_view initial_response);
   // Only after a challenge.
   [[nodiscard]] Outcome step(std::string_view response);

@@ -30,7 +30,7 @@ Remembered::Remembered(size_t capacity) : capacity_(capacity) {
   base::random_bytes(key_.data(), key_.size());
 }
 
-size_t Remembered::Hash::operator()(const Digest& digest) const {
+size_t Remembered::DigestHash::operator()(const Digest& digest) const {
   size_t hash = 0;
   std::memcpy(&hash, digest.data(), sizeof(hash));
   return hash;
@@ -58,8 +58,7 @@ Remembered::Digest Remembered::digest(std::string_view username, const Verifier&
   return digest;
 }
 
-bool Remembered::contains(std::string_view username, const Verifier& verifier, std::string_view password) {
-  const Digest wanted = digest(username, verifier, password);
+bool Remembered::contains(const Digest& wanted) {
   std::lock_guard lock(mutex_);
   const auto found = found_.find(wanted);
   if (found == found_.end()) return false;
@@ -67,9 +66,8 @@ bool Remembered::contains(std::string_view username, const Verifier& verifier, s
   return true;
 }
 
-void Remembered::add(std::string_view username, const Verifier& verifier, std::string_view password) {
+void Remembered::add(const Digest& added) {
   if (capacity_ == 0) return;
-  const Digest added = digest(username, verifier, password);
   std::lock_guard lock(mutex_);
   if (found_.contains(added)) return;
   if (found_.size() == capacity_) {

@@ -79,10 +79,24 @@ struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
 
-auth::Verifier verifier_of(const std::string& password, std::string_view username,
+auth::Verifier verifier_of(const std::string& password, std::string_view username, auth::Hash hash,
                            const auth::CredentialSource* known) {
-  const auth::Verifier* before = known != nullptr ? known->find_verifier(username) : nullptr;
-  return before != nullptr && auth::matches(*before, password) ? *before : auth::make_verifier(password);
+  const auth::Verifier* before = known != nullptr ? known->find_verifier(username, hash) : nullptr;
+  return before != nullptr && auth::matches(*before, password) ? *before
+                                                               : auth::make_verifier(password, hash);
+}
+
+// One for PLAIN and SCRAM-SHA-256, and those that other mechanisms of the listeners need.
+void make_verifiers(const std::string& password, const std::vector<Listener>& listeners,
+                    const auth::CredentialSource* known, tenant::Credential& credential) {
+  credential.verifier = verifier_of(password, credential.username, auth::Hash::sha_256, known);
+  for (const auto mechanism : {auth::Mechanism::scram_sha_512, auth::Mechanism::scram_sha_1}) {
+    const bool offered = std::any_of(
+        listeners.begin(), listeners.end(),
+        [mechanism](const Listener& listener) { return listener.sign_in.mechanisms.has(mechanism); });
+    if (!offered) continue;
+    credential.others.push_back(verifier_of(password, credential.username, *auth::hash_of(mechanism), known));
+  }
 }
 
 // Tells the state of the file that is read, too, even if another takes its place meanwhile.
@@ -127,7 +141,7 @@ Parsed parse(std::string_view text, const std::string& file, const auth::Credent
     if (!findings.any_fault()) {
       for (const PendingPassword& pending : passwords) {
         tenant::Credential& credential = config.tenants[pending.tenant].credentials[pending.credential];
-        credential.verifier = verifier_of(*pending.password, credential.username, known);
+        make_verifiers(*pending.password, config.listeners, known, credential);
       }
     }
   }

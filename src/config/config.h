@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "auth/credential_source.h"
+#include "auth/mechanisms.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/units.h"
@@ -33,6 +34,7 @@ struct Listener {
   mode_t mode = net::kPrivateSocket;                // of a unix socket
   std::string credential;                           // whose its connections are; empty: nobody's
   std::shared_ptr<const net::TlsContext> tls = {};  // loaded from its files; null: in plain
+  auth::SignInPolicy sign_in = {};
 };
 
 struct Admin {

@@ -35,6 +35,7 @@ void parse_listeners(const Value& value, const std::string& folder, std::vector<
     Listener listener;
     if (address) listener.address = *address;
     parse_access(object, folder, listener, files, bound);
+    listener.sign_in = parse_sign_in(object, object.find("tls").has_value());
     object.finish();
     if (!address) continue;
     const bool twice = std::any_of(listeners.begin(), listeners.end(), [&address](const Listener& other) {

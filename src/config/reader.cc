@@ -65,6 +65,12 @@ std::optional<std::string> Value::text(std::string_view what) const {
   return std::nullopt;
 }
 
+std::optional<bool> Value::yes_or_no() const {
+  if (node_->kind == Node::Kind::boolean) return node_->text == "true";
+  fault(found(*node_) + " is neither true nor false; write one of them, without quotes");
+  return std::nullopt;
+}
+
 std::optional<uint64_t> Value::number(uint64_t min, uint64_t max) const {
   if (node_->kind == Node::Kind::whole_number && node_->number >= min && node_->number <= max)
     return node_->number;

@@ -27,6 +27,8 @@ class Value {
   [[nodiscard]] std::optional<std::string> text(std::string_view what) const;
   // A path; a relative one stands relative to `folder`.
   [[nodiscard]] std::optional<std::string> path(const std::string& folder) const;
+  // true or false
+  [[nodiscard]] std::optional<bool> yes_or_no() const;
   // A whole number from `min` to `max`.
   [[nodiscard]] std::optional<uint64_t> number(uint64_t min, uint64_t max) const;
   // "25MiB", or a number of bytes.

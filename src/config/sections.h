@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/mechanisms.h"
 #include "config/config.h"
 #include "config/reader.h"
 #include "tenant/tenant.h"
@@ -32,6 +33,8 @@ void check_bound_listeners(const std::vector<PendingCredential>& bound,
 // The keys of a listener that say who may connect to it, and how; see listener_access.cc.
 void parse_access(Object& object, const std::string& folder, Listener& listener, FileSet& files,
                   std::vector<PendingCredential>& bound);
+// The keys of a listener, with `tls` or without, that say how its clients sign in.
+[[nodiscard]] auth::SignInPolicy parse_sign_in(Object& listener, bool tls);
 
 // Reads the token's file too, which stands relative to `folder`.
 [[nodiscard]] std::optional<Admin> parse_admin(const Value& value, const std::string& folder);

@@ -86,9 +86,53 @@ class TenantReader {
       tenant::Credential& credential = tenant.credentials.emplace_back();
       if (const auto username = object.need("username", "\"…\"")) read_username(*username, credential);
       read_secret(object, credential);
-      object.not_built("capabilities", "the credential would be allowed everything");
+      if (const auto given = object.find("capabilities")) credential.capabilities = read_capabilities(*given);
+      if (const auto primary = object.find("primary")) read_primary(*primary, tenant);
       object.finish();
     }
+    settle_primary(tenant);
+  }
+
+  static tenant::Capabilities read_capabilities(const Value& value) {
+    tenant::Capabilities capabilities;
+    const auto items = value.list("capabilities");
+    if (!items) return capabilities;
+    if (items->empty())
+      value.fault("is empty: the credential could do nothing; remove the credential, or write [\"read\"]");
+    const std::vector<std::string_view> names{tenant::kCapabilityNames.begin(),
+                                              tenant::kCapabilityNames.end()};
+    for (const Value& item : *items) {
+      const auto name = item.text("a capability, such as \"read\"");
+      if (!name) continue;
+      const auto found = std::find(names.begin(), names.end(), *name);
+      if (found == names.end()) {
+        item.fault(in_quotes(*name) + " is not a capability." + suggest(*name, names));
+        continue;
+      }
+      const auto capability = static_cast<tenant::Capability>(found - names.begin());
+      if (capabilities.has(capability))
+        item.fault(in_quotes(*name) + " stands there twice; remove one of them");
+      if (capability == tenant::Capability::api) item.warn("allows nothing yet: there is no API to be used");
+      capabilities.add(capability);
+    }
+    return capabilities;
+  }
+
+  // Of the credential that is being read, the last one.
+  static void read_primary(const Value& value, TenantConfig& tenant) {
+    const bool wanted = value.yes_or_no().value_or(false);
+    const bool another = std::any_of(tenant.credentials.begin(), tenant.credentials.end(),
+                                     [](const tenant::Credential& credential) { return credential.primary; });
+    if (wanted && another)
+      value.fault("stands in another credential of this tenant already; only one can be it");
+    tenant.credentials.back().primary = wanted;
+  }
+
+  // If none is said to be it, the first is.
+  static void settle_primary(TenantConfig& tenant) {
+    const bool said = std::any_of(tenant.credentials.begin(), tenant.credentials.end(),
+                                  [](const tenant::Credential& credential) { return credential.primary; });
+    if (!said && !tenant.credentials.empty()) tenant.credentials.front().primary = true;
   }
 
   void read_username(const Value& value, tenant::Credential& credential) {
@@ -120,15 +164,52 @@ class TenantReader {
           "has neither \"verifier\" nor \"password\"; `mctenant verifier` makes one of a password");
     }
     if (password) read_password(*password);
-    if (!verifier) return;
-    const auto text = verifier->text("a verifier, as `mctenant verifier` prints it");
+    if (verifier) read_verifiers(*verifier, credential);
+  }
+
+  // One, or a list of one of each hash.
+  void read_verifiers(const Value& value, tenant::Credential& credential) {
+    std::vector<auth::Verifier> found;
+    if (value.node().kind != Node::Kind::list) {
+      read_verifier(value, found);
+    } else {
+      const auto items = value.list("verifiers");
+      for (const Value& item : *items) read_verifier(item, found);
+      if (found.size() < items->size()) return;  // what is wrong has been told
+    }
+    const auto main = std::find_if(found.begin(), found.end(), [](const auth::Verifier& verifier) {
+      return verifier.hash == auth::Hash::sha_256;
+    });
+    if (main != found.end()) {
+      credential.verifier = std::move(*main);
+      found.erase(main);
+      credential.others = std::move(found);
+    } else if (!found.empty() || value.node().kind == Node::Kind::list) {
+      value.fault(
+          "has none for SCRAM-SHA-256, by which the password of PLAIN is checked too; "
+          "`mctenant verifier` makes one");
+    }
+  }
+
+  static void read_verifier(const Value& value, std::vector<auth::Verifier>& found) {
+    const auto text = value.text("a verifier, as `mctenant verifier` prints it");
     if (!text) return;
     auto parsed = auth::parse_verifier(*text);
-    if (parsed) {
-      credential.verifier = *std::move(parsed);
-    } else {
-      verifier->fault(parsed.error().message);
+    if (!parsed) return value.fault(parsed.error().message);
+    const bool twice = std::any_of(found.begin(), found.end(), [&parsed](const auth::Verifier& other) {
+      return other.hash == parsed->hash;
+    });
+    if (twice) {
+      return value.fault("is a second one for " + std::string(auth::scheme_of(parsed->hash)) +
+                         "; remove one of them. For two passwords at a time, make two credentials");
     }
+    if (parsed->salt.size() != auth::kSaltSize) {
+      value.warn("has a salt of " + std::to_string(parsed->salt.size()) +
+                 " bytes: by that, anybody can tell "
+                 "that there is such a user, since all other names seem to have salts of " +
+                 std::to_string(auth::kSaltSize));
+    }
+    found.push_back(*std::move(parsed));
   }
 
   // Says nothing of what stands there.

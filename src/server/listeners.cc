@@ -9,7 +9,7 @@ namespace {
 
 Listeners::Traits make_traits(const net::Address& address, const config::Listener& options) {
   return std::make_shared<const session::ListenerTraits>(
-      session::ListenerTraits{address.text(), options.tls, options.credential});
+      session::ListenerTraits{address.text(), options.tls, options.credential, options.sign_in});
 }
 
 }  // namespace

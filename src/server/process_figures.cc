@@ -124,6 +124,12 @@ void ProcessFigures::write_tls(admin::MetricsWriter& out) const {
 }
 
 void ProcessFigures::write_sign_ins(admin::MetricsWriter& out) const {
+  for (size_t i = 0; i < auth::kMechanismNames.size(); ++i) {
+    uint64_t total = 0;
+    for (const auto& worker : workers_) total += worker->figures().sign_ins_by[i].get();
+    out.counter("mctenant_sign_ins_by_mechanism_total", "Sign-ins accepted, by mechanism.",
+                {{"mechanism", auth::kMechanismNames[i]}}, total);
+  }
   const auth::PasswordChecker::Figures figures = shared_.passwords.figures();
   out.counter("mctenant_password_checks_total", "Passwords checked by PBKDF2.", figures.checks);
   out.counter("mctenant_password_checks_refused_total", "… of these, wrong.", figures.refusals);
@@ -198,6 +204,21 @@ void ProcessFigures::write_tenants(admin::MetricsWriter& out) const {
     commands("flush", "any", totals.cmd_flush);
     out.gauge("mctenant_tenant_connections", "Signed-in connections of a tenant.", {{"tenant", name}},
               entry.tenant->connections());
+    for (const tenant::Credential& credential : entry.credentials) {
+      const admin::MetricsWriter::Labels labels{{"tenant", name}, {"username", credential.username}};
+      out.gauge("mctenant_credential_connections", "Connections signed in by a credential.", labels,
+                credential.figures->connections.load(std::memory_order_relaxed));
+      out.counter("mctenant_credential_sign_ins_total", "Sign-ins by a credential.", labels,
+                  credential.figures->sign_ins.load(std::memory_order_relaxed));
+    }
+    const auto denied = [&](tenant::Capability capability, uint64_t value) {
+      out.counter("mctenant_tenant_denied_total",
+                  "Commands that the credential does not allow, by capability.",
+                  {{"tenant", name}, {"capability", tenant::name_of(capability)}}, value);
+    };
+    denied(tenant::Capability::read, totals.denied_read);
+    denied(tenant::Capability::write, totals.denied_write);
+    denied(tenant::Capability::flush, totals.denied_flush);
     one("mctenant_tenant_sign_ins_total", "Sign-ins of a tenant.", totals.auth_cmds);
     one("mctenant_tenant_read_bytes_total", "Bytes that a tenant sent.", totals.bytes_read);
     one("mctenant_tenant_written_bytes_total", "Bytes that a tenant was sent.", totals.bytes_written);

@@ -8,6 +8,7 @@ std::shared_ptr<const tenant::Directory> Tenancy::make_directory(
     const config::Config& config, const std::vector<store::TenantRecord>& records) {
   std::vector<tenant::Entry> entries;
   entries.reserve(records.size());
+  decltype(figures_) now;
   for (size_t i = 0; i < records.size(); ++i) {
     const store::TenantRecord& record = records[i];
     auto& tenant = tenants_[record.id];  // an id belongs to one tenant for ever
@@ -16,7 +17,13 @@ std::shared_ptr<const tenant::Directory> Tenancy::make_directory(
                                                 observers_);
     }
     entries.push_back({tenant, config.tenants[i].plan, config.tenants[i].credentials});
+    for (tenant::Credential& credential : entries.back().credentials) {
+      auto& kept = figures_[credential.username];
+      credential.figures = kept ? kept : std::make_shared<tenant::CredentialFigures>();
+      now.emplace(credential.username, credential.figures);
+    }
   }
+  figures_ = std::move(now);
   return std::make_shared<const tenant::Directory>(std::move(entries));
 }
 

@@ -34,6 +34,8 @@ class Tenancy {
   const std::string key_namespace_;
   const size_t observers_;
   std::map<tenant::TenantId, std::shared_ptr<tenant::Tenant>> tenants_;
+  // Of the credentials of this moment, by user name.
+  std::map<std::string, std::shared_ptr<tenant::CredentialFigures>> figures_;
 };
 
 // What to ask Store::set_tenants() for.

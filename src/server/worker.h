@@ -81,8 +81,9 @@ class Worker final : private session::Context,
  private:
   [[nodiscard]] const tenant::Directory& directory() const override { return *directory_; }
   // Of the directory of this moment. That of before may go when control is back in the loop.
-  [[nodiscard]] const auth::Verifier* find_verifier(std::string_view username) const override {
-    return directory_->find_verifier(username);
+  [[nodiscard]] const auth::Verifier* find_verifier(std::string_view username,
+                                                    auth::Hash hash) const override {
+    return directory_->find_verifier(username, hash);
   }
   [[nodiscard]] upstream::Pool* pool(std::string_view name) override;
   [[nodiscard]] bool any_pool_can_serve() const override;

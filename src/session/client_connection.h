@@ -49,6 +49,9 @@ class ClientConnection final : public net::Discardable, private net::Stream::Han
   void notify_below(size_t bytes) override { stream_->notify_below(bytes); }
   void pause_reading() override { stream_->pause_reading(); }
   void resume_reading() override { stream_->resume_reading(); }
+  [[nodiscard]] auth::Mechanisms offered() const override {
+    return traits_->sign_in.offered(traits_->tls != nullptr);
+  }
   void on_signed_in() override;
   void on_signed_out() override;
   void finish(CloseReason reason) override;

@@ -124,7 +124,7 @@ void ClientSession::take_local(const protocol::ClientRequest& request) {
 void ClientSession::take_barrier(const protocol::ClientRequest& request) {
   switch (request.row->command) {
     case Command::sasl_list:
-      return write_body(request, Status::ok, {}, auth::Authenticator::mechanisms());
+      return write_body(request, Status::ok, {}, list_of(transport_.offered()));
     case Command::sasl_auth:
       return begin_sign_in(request);
     case Command::sasl_step:

@@ -102,6 +102,10 @@ class ClientSession {
   void finish_growing(Operation& operation, const protocol::Reply& reply);
   void finish(Operation& operation, const protocol::Reply& reply);
 
+  // What the credential does not allow (capabilities.cc).
+  void deny(const protocol::ClientRequest& request);
+  void deny_flush(const protocol::ClientRequest& request);
+
   // Sign-in, flush (tenant_commands.cc).
   void begin_sign_in(const protocol::ClientRequest& request);
   void begin_text_sign_in(const protocol::ClientRequest& request);
@@ -149,8 +153,9 @@ class ClientSession {
   std::shared_ptr<const tenant::Credential> credential_;  // that it signed in with
   tenant::Shard* shard_ = nullptr;
   upstream::Pool* pool_ = nullptr;
-  Account account_;               // the three above, and the ledger
-  uint32_t max_connections_ = 0;  // of the plan
+  Account account_;                    // the three above, and the ledger
+  uint32_t max_connections_ = 0;       // of the plan
+  tenant::Capabilities capabilities_;  // of the credential
 
   // A barrier under way: what it is to be answered with.
   const protocol::CommandRow* barrier_row_ = nullptr;

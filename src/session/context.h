@@ -33,6 +33,7 @@ struct Figures {
   base::Counter handshakes_settled;
   std::array<base::Counter, net::kTlsFaults> tls_faults;
   base::Counter sign_ins_accepted;
+  std::array<base::Counter, auth::kMechanismNames.size()> sign_ins_by;  // … and by which mechanism
   base::Counter sign_ins_refused;
   base::Counter sign_ins_busy;
   base::Counter commands_refused;  // before sign-in

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "quota/item_limit.h"
+#include "session/capabilities.h"
 #include "session/client_session.h"
 
 namespace mctenant::session {
@@ -74,6 +75,7 @@ void count(tenant::Counters& counters, Command command, uint64_t cas, Status sta
 }  // namespace
 
 void ClientSession::forward(const protocol::ClientRequest& incoming, base::InputBuffer& in) {
+  if (!capabilities_.contains(needed_for(incoming.row->command))) return deny(incoming);
   Operation& operation = push(incoming);
   const protocol::Request& request = incoming.request;
   char server_key[tenant::kMaxServerKey];

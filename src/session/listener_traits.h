@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "auth/mechanisms.h"
 #include "net/tls_context.h"
 
 namespace mctenant::session {
@@ -15,6 +16,7 @@ struct ListenerTraits {
   std::shared_ptr<const net::TlsContext> tls;
   // Whose the connections are without a sign-in; empty: nobody's.
   std::string credential;
+  auth::SignInPolicy sign_in = {};
 
   // A client may be signed in by what it connects to, or by its certificate.
   [[nodiscard]] bool signs_in() const {

@@ -61,7 +61,7 @@ void ClientSession::start_sign_in(const protocol::ClientRequest& request, std::s
                                   std::string_view message) {
   barrier_row_ = request.row;
   barrier_opaque_ = request.opaque;
-  sign_in_ = context_.authenticator->begin();
+  sign_in_ = context_.authenticator->begin(transport_.offered());
   set_state(State::signing_in);
   on_sign_in(sign_in_->start(mechanism, message, [this](const auth::Result& result) { on_sign_in(result); }));
 }
@@ -91,6 +91,7 @@ void ClientSession::on_sign_in(const auth::Result& result) {
       break;
     case Verdict::accepted:
       if (enter(result.username)) {
+        context_.figures.sign_ins_by[static_cast<size_t>(result.mechanism)].add();
         conclude(request, Status::ok, kAccepted);
       } else {
         conclude(request, Status::temporary_failure, kTooMany, kTooManyLine);
@@ -126,6 +127,11 @@ bool ClientSession::enter(std::string_view username) {
   account_ = {tenant_.get(), shard_, ledger, pool};
   max_connections_ = entry->plan.max_connections;
   credential_ = context_.directory().find_credential(username);
+  capabilities_ = credential_->capabilities;
+  if (credential_->figures) {
+    credential_->figures->sign_ins.fetch_add(1, std::memory_order_relaxed);
+    credential_->figures->connections.fetch_add(1, std::memory_order_relaxed);
+  }
   refusals_ = 0;
   context_.figures.sign_ins_accepted.add();
   context_.figures.signed_in.add();
@@ -144,7 +150,9 @@ void ClientSession::sign_out() {
   shard_->counters.curr_connections.subtract();
   tenant_->give_back_connection();
   tenant_.reset();
+  if (credential_->figures) credential_->figures->connections.fetch_sub(1, std::memory_order_relaxed);
   credential_.reset();
+  capabilities_ = {};
   shard_ = nullptr;
   pool_ = nullptr;
   account_ = {};
@@ -159,10 +167,11 @@ void ClientSession::on_directory_changed() {
   const tenant::Entry* entry = directory.find_tenant(tenant_->id());
   if (entry == nullptr) return close_when_answered(CloseReason::tenant_removed);
   auto now = directory.find_credential(credential_->username);
-  const bool same = now != nullptr && now->verifier == credential_->verifier &&
+  const bool same = now != nullptr && keeps_password(*credential_, *now) &&
                     directory.find_by_username(now->username) == entry;
   if (!same) return close_when_answered(CloseReason::credential_changed);
   credential_ = std::move(now);  // and so the last directory can go
+  capabilities_ = credential_->capabilities;
   max_connections_ = entry->plan.max_connections;
 }
 
@@ -173,6 +182,7 @@ void ClientSession::abandon_sign_in() {
 }
 
 void ClientSession::begin_flush(const protocol::ClientRequest& request) {
+  if (!capabilities_.has(tenant::Capability::flush)) return deny_flush(request);
   barrier_row_ = request.row;
   barrier_opaque_ = request.opaque;
   set_state(State::flushing);

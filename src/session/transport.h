@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include "auth/mechanisms.h"
 #include "base/output_queue.h"
 #include "session/close_reason.h"
 
@@ -22,6 +23,9 @@ class Transport {
   // from inside resume_reading().
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
+
+  // How its client may sign in: the listener's policy, on a connection that is encrypted or not.
+  [[nodiscard]] virtual auth::Mechanisms offered() const = 0;
 
   // Before sign-in a connection has a deadline, and little is read ahead.
   virtual void on_signed_in() = 0;

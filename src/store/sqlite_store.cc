@@ -26,13 +26,18 @@ using tenant::TenantId;
 constexpr int64_t kMaxId = int64_t{1} << 31;
 // 62 to the power of 8: two installations on the same servers don't meet by chance.
 constexpr size_t kRandomNamespace = 8;
+// 256 bits.
+constexpr size_t kSaltSecret = 43;
 
 class SqliteStore final : public Store {
  public:
-  SqliteStore(Database database, std::string key_namespace)
-      : database_(std::move(database)), key_namespace_(std::move(key_namespace)) {}
+  SqliteStore(Database database, std::string key_namespace, std::string salt_secret)
+      : database_(std::move(database)),
+        key_namespace_(std::move(key_namespace)),
+        salt_secret_(std::move(salt_secret)) {}
 
   const std::string& key_namespace() const override { return key_namespace_; }
+  const std::string& salt_secret() const override { return salt_secret_; }
 
   Expected<TenantRecord> ensure_tenant(std::string_view name, std::optional<TenantId> id) override {
     return in_transaction([&] { return ensure(name, id); });
@@ -219,6 +224,7 @@ class SqliteStore final : public Store {
 
   Database database_;
   const std::string key_namespace_;
+  const std::string salt_secret_;
 };
 
 tl::unexpected<base::Error> cannot_make(const std::string& path, const std::string& why) {
@@ -291,6 +297,21 @@ Expected<void> check_pages(Database& database) {
   });
 }
 
+// Writes a setting that the store does not have yet.
+Expected<std::string> keep(Database& database, std::string_view name, std::string value) {
+  auto transaction = Transaction::begin(database);
+  if (!transaction) return tl::unexpected(transaction.error());
+  {
+    auto statement = database.prepare("INSERT INTO settings VALUES (?1, ?2)");
+    if (!statement) return tl::unexpected(statement.error());
+    statement->bind(1, name);
+    statement->bind(2, std::string_view(value));
+    if (statement->step() != SQLITE_DONE) return database.failure();
+  }
+  if (auto committed = transaction->commit(); !committed) return tl::unexpected(committed.error());
+  return value;
+}
+
 // The namespace that the store was made with; a new store gets the one wanted, or a random one.
 Expected<std::string> settle_namespace(Database& database, const std::optional<std::string>& wanted) {
   auto kept = database.text("SELECT value FROM settings WHERE name = 'namespace'");
@@ -303,17 +324,13 @@ Expected<std::string> settle_namespace(Database& database, const std::optional<s
         "\", under which no item would be found; remove \"namespace\", or name another \"state\" to begin "
         "with empty caches");
   }
-  std::string fresh = wanted ? *wanted : base::random_alphanumeric(kRandomNamespace);
-  auto transaction = Transaction::begin(database);
-  if (!transaction) return tl::unexpected(transaction.error());
-  {
-    auto statement = database.prepare("INSERT INTO settings VALUES ('namespace', ?1)");
-    if (!statement) return tl::unexpected(statement.error());
-    statement->bind(1, std::string_view(fresh));
-    if (statement->step() != SQLITE_DONE) return database.failure();
-  }
-  if (auto committed = transaction->commit(); !committed) return tl::unexpected(committed.error());
-  return fresh;
+  return keep(database, "namespace", wanted ? *wanted : base::random_alphanumeric(kRandomNamespace));
+}
+
+Expected<std::string> settle_salt_secret(Database& database) {
+  auto kept = database.text("SELECT value FROM settings WHERE name = 'salt_secret'");
+  if (!kept || !kept->empty()) return kept;
+  return keep(database, "salt_secret", base::random_alphanumeric(kSaltSecret));
 }
 
 }  // namespace
@@ -331,9 +348,11 @@ Expected<std::unique_ptr<Store>> open_sqlite(const StoreOptions& options) {
                    .and_then([&] { return migrate(*database); })
                    .and_then([&] { return use_write_ahead_log(*database); });
   if (!ready) return tl::unexpected(ready.error());
-  return settle_namespace(*database, options.key_namespace).map([&](std::string key_namespace) {
-    return std::unique_ptr<Store>(
-        std::make_unique<SqliteStore>(*std::move(database), std::move(key_namespace)));
+  auto key_namespace = settle_namespace(*database, options.key_namespace);
+  if (!key_namespace) return tl::unexpected(key_namespace.error());
+  return settle_salt_secret(*database).map([&](std::string salt_secret) {
+    return std::unique_ptr<Store>(std::make_unique<SqliteStore>(
+        *std::move(database), *std::move(key_namespace), std::move(salt_secret)));
   });
 }
 

@@ -40,6 +40,10 @@ class Store {
   // Random, made with the store, or what open() was told.
   [[nodiscard]] virtual const std::string& key_namespace() const = 0;
 
+  // Random, made with the store: what the salts of users that are not there are made of, so that they stay
+  // the same.
+  [[nodiscard]] virtual const std::string& salt_secret() const = 0;
+
   // The tenant's record, made at the first call for this name: with `id` if given (an error if another name
   // has or had it, or if this name has another one), else with the next id never used before.
   [[nodiscard]] virtual base::Expected<TenantRecord> ensure_tenant(std::string_view name,

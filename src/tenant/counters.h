@@ -13,7 +13,7 @@ namespace mctenant::tenant {
   X(cas_misses) X(cmd_delete) X(cmd_flush) X(cmd_get) X(cmd_set) X(cmd_touch) X(curr_connections) \
   X(decr_hits) X(decr_misses) X(delete_hits) X(delete_misses) X(evictions) X(expired) X(get_hits) \
   X(get_misses) X(incr_hits) X(incr_misses) X(server_evictions) X(total_connections) X(total_items) \
-  X(touch_hits) X(touch_misses) X(too_large) X(temporary_failures) X(appends_by_ledger)
+  X(touch_hits) X(touch_misses) X(too_large) X(temporary_failures) X(denied_read) X(denied_write) X(denied_flush) X(appends_by_ledger)
 // clang-format on
 
 // One worker's figures of one tenant: written by that worker only, without locked instructions.

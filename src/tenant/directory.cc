@@ -15,10 +15,15 @@ Directory::Directory(std::vector<Entry> entries)
   }
 }
 
-const auth::Verifier* Directory::find_verifier(std::string_view username) const {
+const auth::Verifier* Directory::find_verifier(std::string_view username, auth::Hash hash) const {
   const auto found = by_username_.find(username);
   if (found == by_username_.end()) return nullptr;
-  return &(*entries_)[found->second.entry].credentials[found->second.credential].verifier;
+  const Credential& credential = (*entries_)[found->second.entry].credentials[found->second.credential];
+  if (hash == credential.verifier.hash) return &credential.verifier;
+  for (const auth::Verifier& other : credential.others) {
+    if (hash == other.hash) return &other;
+  }
+  return nullptr;
 }
 
 const Entry* Directory::find_by_username(std::string_view username) const {

@@ -25,7 +25,8 @@ class Directory final : public auth::CredentialSource {
   // User names are unique over all tenants (the configuration has checked it).
   explicit Directory(std::vector<Entry> entries);
 
-  [[nodiscard]] const auth::Verifier* find_verifier(std::string_view username) const override;
+  [[nodiscard]] const auth::Verifier* find_verifier(std::string_view username,
+                                                    auth::Hash hash) const override;
   // The tenant that `username` signs in to, or null. Valid as long as the directory.
   [[nodiscard]] const Entry* find_by_username(std::string_view username) const;
   // … and the credential that it signs in with; lives as long as it is held, without the directory.

@@ -1,5 +1,6 @@
 #include "tenant/tenant.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace mctenant::tenant {
@@ -11,6 +12,17 @@ Tenant::Tenant(std::string name, TenantId id, Generation generation, std::string
       namespace_(std::move(key_namespace)),
       generation_(generation),
       shards_(workers) {}
+
+bool keeps_password(const Credential& before, const Credential& now) {
+  if (!(now.verifier == before.verifier)) return false;
+  for (const auth::Verifier& old : before.others) {
+    const bool changed = std::any_of(
+        now.others.begin(), now.others.end(),
+        [&old](const auth::Verifier& other) { return other.hash == old.hash && !(other == old); });
+    if (changed) return false;
+  }
+  return true;
+}
 
 Totals Tenant::totals() const {
   Totals totals;

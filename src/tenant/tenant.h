@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "auth/verifier.h"
+#include "tenant/capabilities.h"
 #include "tenant/counters.h"
 #include "tenant/namespace.h"
 
@@ -23,10 +24,24 @@ struct Plan {
   bool operator==(const Plan&) const = default;
 };
 
+// Of a credential, as long as the process knows it. Any thread.
+struct CredentialFigures {
+  std::atomic<uint64_t> sign_ins{0};
+  std::atomic<uint32_t> connections{0};  // signed in now
+};
+
 struct Credential {
   std::string username;
-  auth::Verifier verifier;
+  auth::Verifier verifier;                  // of SHA-256
+  std::vector<auth::Verifier> others = {};  // of other hashes, one of each at most
+  Capabilities capabilities = kDefaultCapabilities;
+  bool primary = false;  // of the tenant's credentials, the one to be shown and used where one must do
+  std::shared_ptr<CredentialFigures> figures = {};  // null where nobody counts
 };
+
+// Whether who signed in by `before` may stay, now that the credential of that name is `now`: of other hashes
+// verifiers may come and go, but none has changed.
+[[nodiscard]] bool keeps_password(const Credential& before, const Credential& now);
 
 // One worker's part of a tenant: its figures, and the prefix of the generation that it last saw.
 // Used on that worker's thread, but the counters, which any thread may read.

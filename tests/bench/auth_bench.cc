@@ -3,6 +3,7 @@
 #include <sasl/sasl.h>
 
 #include <condition_variable>
+#include <cstdlib>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "auth/authenticator.h"
+#include "support/scram_client.h"
 
 namespace mctenant::auth {
 namespace {
@@ -39,8 +41,8 @@ class WaitingWorker final : public base::Executor {
 
 class OneUser final : public CredentialSource {
  public:
-  [[nodiscard]] const Verifier* find_verifier(std::string_view username) const override {
-    return username == "acme-production" ? &verifier_ : nullptr;
+  [[nodiscard]] const Verifier* find_verifier(std::string_view username, Hash hash) const override {
+    return username == "acme-production" && hash == verifier_.hash ? &verifier_ : nullptr;
   }
 
  private:
@@ -54,7 +56,7 @@ const std::string& message() {
 }
 
 Verdict sign_in(Authenticator& authenticator, WaitingWorker& worker) {
-  const auto conversation = authenticator.begin();
+  const auto conversation = authenticator.begin(kDefaultMechanisms);
   std::optional<Verdict> verdict;
   const Result now =
       conversation->start("PLAIN", message(), [&](Result result) { verdict = result.verdict; });
@@ -81,6 +83,28 @@ BENCHMARK(FirstPlain)->Unit(benchmark::kMicrosecond)->UseRealTime();
 
 void RememberedPlain(benchmark::State& state) { run(state, 1000); }
 BENCHMARK(RememberedPlain)->Unit(benchmark::kMicrosecond);
+
+// The whole conversation on the worker, the client's part (without its PBKDF2) among it.
+void Scram(benchmark::State& state) {
+  if (!Authenticator::initialize()) return state.SkipWithError("Cyrus SASL can't be started");
+  OneUser users;
+  WaitingWorker worker;
+  PasswordChecker checker({});
+  Authenticator authenticator(users, checker, worker);
+  const auto unexpected = [](const Result&) { std::abort(); };
+  std::string salted;
+  for (auto _ : state) {
+    support::ScramClient client("SCRAM-SHA-256", "acme-production", "9f86d081884c7d659a2feaa0c55ad015");
+    const auto conversation = authenticator.begin(kDefaultMechanisms);
+    Result result = conversation->start("SCRAM-SHA-256", client.first(), unexpected);
+    result = conversation->step(client.final(result.challenge, salted).value_or(""), unexpected);
+    salted = client.salted_password();
+    if (conversation->step("", unexpected).verdict != Verdict::accepted)
+      return state.SkipWithError("refused");
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(Scram)->Unit(benchmark::kMicrosecond);
 
 void CyrusNewAndDispose(benchmark::State& state) {
   if (!Authenticator::initialize()) return state.SkipWithError("Cyrus SASL can't be started");

@@ -11,11 +11,13 @@ namespace {
 std::string quoted(const std::string& text) { return "\"" + text + "\""; }
 
 // Texts here hold neither quotes nor backslashes.
-std::string tenants_json(const std::map<std::string, std::string>& tenants) {
+std::string tenants_json(const MctenantOptions& options) {
   std::string json;
-  for (const auto& [name, password] : tenants) {
+  for (const auto& [name, password] : options.tenants) {
+    const auto more = options.credentials.find(name);
     json += (json.empty() ? "" : ", ") + quoted(name) + R"(: {"plan": "dev", "credentials": [{"username": )" +
-            quoted(name) + R"(, "password": )" + quoted(password) + "}]}";
+            quoted(name) + R"(, "password": )" + quoted(password) + "}" +
+            (more == options.credentials.end() ? "" : ", " + more->second) + "]}";
   }
   return json;
 }
@@ -32,7 +34,8 @@ std::string configuration(const MctenantOptions& options, const std::string& add
                           const std::string& admin, const std::string& state) {
   std::string servers;
   for (const std::string& server : options.servers) servers += (servers.empty() ? "" : ", ") + quoted(server);
-  return R"({"listeners": [{"address": )" + quoted(address) + "}" + options.listeners + R"(],
+  return R"({"listeners": [{"address": )" + quoted(address) +
+         (options.listener.empty() ? "" : ", " + options.listener) + "}" + options.listeners + R"(],
  "admin": {"address": )" +
          quoted(admin) + R"(},
  "workers": )" +
@@ -44,7 +47,7 @@ std::string configuration(const MctenantOptions& options, const std::string& add
  "plans": {"dev": {)" +
          options.plan + R"(}},
  "tenants": {)" +
-         tenants_json(options.tenants) + R"(},
+         tenants_json(options) + R"(},
  "limits": {)" +
          limits_json(options.limits) + "}}\n";
 }

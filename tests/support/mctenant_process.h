@@ -19,8 +19,11 @@ struct MctenantOptions {
   std::string pool = R"("timeout": "500ms")";
   std::map<std::string, std::string> tenants = {{"alice", "alice's password"}, {"bob", "bob's password"}};
   std::map<std::string, std::string> limits = {{"sign_in_timeout", R"("5s")"}};
-  std::string plan = {};       // of every tenant, such as R"("memory": "1MiB")"
+  std::string listener = {};   // more keys of the first listener, such as R"("mechanisms": ["PLAIN"])"
   std::string listeners = {};  // JSON objects that follow the first listener, with a comma before each
+  // More credentials of a tenant, JSON objects: {"alice", R"({"username": …})"}.
+  std::map<std::string, std::string> credentials = {};
+  std::string plan = {};  // of every tenant, such as R"("memory": "1MiB")"
 };
 
 // The configuration as JSON.

@@ -128,12 +128,15 @@ class SessionHarness final : private session::Transport {
     uint32_t max_connections = 0;    // of each tenant
     uint64_t memory = 0;             // of each tenant
     upstream::Pool* pool = nullptr;  // in place of the scripted one
-    bool forgetful = false;          // no password is remembered from another harness: its check takes a turn
+    auth::Mechanisms offered = auth::kDefaultMechanisms;
+    tenant::Capabilities capabilities = tenant::kDefaultCapabilities;
+    bool forgetful = false;  // no password is remembered from another harness: its check takes a turn
   };
 
   SessionHarness() : SessionHarness(Options{}) {}
   explicit SessionHarness(const Options& options)
       : context_(options),
+        offered_(options.offered),
         session_(new session::ClientSession(context_, *this)) {}  // not make_unique: the base is private
   ~SessionHarness() override {
     session_.reset();
@@ -312,14 +315,18 @@ class SessionHarness final : private session::Transport {
         entry.tenant = std::make_shared<tenant::Tenant>(
             user.name, static_cast<tenant::TenantId>(made.size() + 1), 1, "test", 1);
         entry.plan.max_connections = options.max_connections;
-        entry.credentials.push_back({user.name, user.verifier});
+        entry.credentials.push_back({.username = user.name,
+                                     .verifier = user.verifier,
+                                     .capabilities = options.capabilities,
+                                     .figures = std::make_shared<tenant::CredentialFigures>()});
         made.push_back(std::move(entry));
       }
       return made;
     }
     [[nodiscard]] const tenant::Directory& directory() const override { return *tenants; }
-    [[nodiscard]] const auth::Verifier* find_verifier(std::string_view username) const override {
-      return tenants->find_verifier(username);
+    [[nodiscard]] const auth::Verifier* find_verifier(std::string_view username,
+                                                      auth::Hash hash) const override {
+      return tenants->find_verifier(username, hash);
     }
     [[nodiscard]] upstream::Pool* pool(std::string_view) override {
       return in_place != nullptr ? in_place : &servers;
@@ -390,12 +397,14 @@ class SessionHarness final : private session::Transport {
     reading_ = true;
     redeliver_ = true;
   }
+  [[nodiscard]] auth::Mechanisms offered() const override { return offered_; }
   void on_signed_in() override { has_deadline_ = false; }
   void on_signed_out() override { has_deadline_ = true; }
   void finish(session::CloseReason reason) override { finished_ = reason; }
 
   const uint64_t password_checks_before_ = password_checks();
   TestContext context_;
+  const auth::Mechanisms offered_;
   base::InputBuffer in_;
   base::OutputQueue output_;
   std::string backlog_;  // in the kernel

@@ -37,6 +37,7 @@ enum class Opcode : uint8_t {
   kGat = 0x1d,
   kGatQ = 0x1e,
   kSaslAuth = 0x21,
+  kSaslStep = 0x22,
   kGatK = 0x23,
   kGatKQ = 0x24,
   kUnknown = 0x60,
@@ -53,6 +54,7 @@ enum Status : uint16_t {
   kNotStored = 0x05,
   kNotNumber = 0x06,
   kAuthError = 0x20,
+  kAuthContinue = 0x21,
   kUnknownCommand = 0x81,
   kTemporaryFailure = 0x86,
 };

@@ -198,6 +198,9 @@ int run(int argc, char** argv) {
   for (CLI::App* mode : {idle, storm, sign_in}) {
     declare_common(*mode, arguments);
     mode->add_option("--parallel", sessions.parallel, "at work at once")->capture_default_str();
+    mode->add_option("--mechanism", sessions.mechanism, "how to sign in")
+        ->check(CLI::IsMember({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "SCRAM-SHA-1"}))
+        ->capture_default_str();
   }
   sign_in->add_option("--total", sessions.total, "sign-ins to make; 0: until --seconds are over");
   sign_in->add_flag("--reconnect", arguments.reconnect, "a new connection for each");

@@ -6,9 +6,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "client/frame.h"
 #include "client/time.h"
+#include "support/scram_client.h"
 
 // A session:  closed → connecting → signing in ⟲ → getting → closed
 //                                             ↘ held
@@ -28,6 +31,9 @@ struct SessionEngine::Session {
   int fd = -1;
   uint64_t from = 0;
   std::string partial;
+  std::optional<support::ScramClient> scram;
+  bool proved = false;  // its proof is on its way, or was right
+  std::string user;
 };
 
 SessionEngine::SessionEngine(const LoadOptions& load, const SessionOptions& options)
@@ -104,8 +110,33 @@ void SessionEngine::sign_in(Session& session) {
   session.state = Session::kSigningIn;
   User user = load_.users[next_user_++ % load_.users.size()];
   if (options_.wrong_password) user.password += "-" + std::to_string(next_user_);
+  std::string message = plain_response(user);
+  session.scram.reset();
+  if (options_.mechanism != "PLAIN") {
+    session.user = user.name;
+    session.proved = false;
+    message = session.scram.emplace(options_.mechanism, user.name, user.password).first();
+  }
   out_.clear();
-  append_frame(out_, {.opcode = Opcode::kSaslAuth, .key = "PLAIN", .value = plain_response(user)});
+  append_frame(out_, {.opcode = Opcode::kSaslAuth, .key = options_.mechanism, .value = message});
+  send_all(session, out_);
+}
+
+void SessionEngine::step_sign_in(Session& session, std::string_view challenge) {
+  std::string message;
+  if (!session.scram) return fail(session, "the server asked for another step");
+  if (session.proved) {
+    if (!session.scram->trusts(challenge)) return fail(session, "the server's signature is not right");
+  } else {
+    std::string& salted = salted_passwords_[session.user];
+    auto proof = session.scram->final(challenge, options_.wrong_password ? std::string(32, 'x') : salted);
+    if (!proof) return fail(session, "the server's SCRAM message was not understood");
+    if (salted.empty()) salted = session.scram->salted_password();
+    message = *std::move(proof);
+    session.proved = true;
+  }
+  out_.clear();
+  append_frame(out_, {.opcode = Opcode::kSaslStep, .key = options_.mechanism, .value = message});
   send_all(session, out_);
 }
 
@@ -142,8 +173,10 @@ void SessionEngine::receive(Session& session) {
   const ReplyHeader header = parse_reply_header(session.partial.data());
   if (header.magic != kReplyMagic) return fail(session, "the reply was not understood");
   if (session.partial.size() < kHeaderSize + header.body_length) return;
-  session.partial.clear();
-  if (session.state == Session::kSigningIn) {
+  const std::string reply = std::exchange(session.partial, {});
+  if (session.state == Session::kSigningIn && header.status == kAuthContinue) {
+    step_sign_in(session, std::string_view(reply).substr(kHeaderSize));
+  } else if (session.state == Session::kSigningIn) {
     header.status == kOk ? on_signed_in(session) : on_refused(session, header.status);
   } else if (header.status == kOk || header.status == kNotFound) {
     complete(session);

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "client/histogram.h"
@@ -30,6 +32,8 @@ struct SessionOptions {
   double warmup = 0;
   // Every sign-in with a password that nobody has.
   bool wrong_password = false;
+  // PLAIN or a SCRAM-SHA-….
+  std::string mechanism = "PLAIN";
 };
 
 struct SessionResult {
@@ -85,6 +89,7 @@ class SessionEngine {
   void on_signed_in(Session& session);
   void on_refused(Session& session, uint16_t status);
   void sign_in(Session& session);
+  void step_sign_in(Session& session, std::string_view challenge);
   void get(Session& session);
   void complete(Session& session);
   void fail(Session& session, std::string why);
@@ -107,6 +112,8 @@ class SessionEngine {
   uint64_t begun_ = 0;
   uint64_t settled_ = 0;
   size_t next_user_ = 0;
+  // What SCRAM's PBKDF2 made of a user's password: derived once, so that not the client is measured.
+  std::map<std::string, std::string> salted_passwords_;
   size_t opening_ = 0;
   uint64_t last_progress_ = 0;
 };

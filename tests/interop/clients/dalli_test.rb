@@ -74,6 +74,25 @@ def basic
     e = raises(Dalli::DalliError) { client("nobody-#{USER}").get('k') }
     raise e.message unless e.message.include?('0x20')
   end
+  unless STOCK
+    check('a_credential_that_may_only_read') do
+      dc.set('read only', 'x')
+      reader = client("#{USER}-reader")
+      same reader.get('read only'), 'x'
+      %i[set add replace append prepend].each { |store| same reader.public_send(store, 'read only', 'y'), false }
+      same reader.delete('read only'), nil
+      same reader.touch('read only', 1), nil
+      same reader.gat('read only', 1), nil
+      same reader.incr('counted', 1, nil, 5), nil
+      same reader.decr('counted'), nil
+      same reader.cas('read only') { 'y' }, false
+      same reader.fetch('absent', 60) { 'made' }, 'made'
+      e = raises(Dalli::DalliError) { reader.flush }
+      raise e.message unless e.message.include?('32')
+
+      same reader.get('read only'), 'x'
+    end
+  end
   check('set_and_get') do
     ['value', 17, { 'a' => [1, nil] }, "snow \u2603", '', 'z' * 100_000, nil].each do |value|
       raise 'not stored' unless dc.set('k', value)

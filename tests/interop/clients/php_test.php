@@ -64,6 +64,25 @@ function filler(int $size): string {
 function basic(string $user, string $password, array $other, int $limit, int $tooBig): void {
     $mc = client($user, $password);
 
+    if (getenv('INTEROP_SERVER') !== 'stock') {
+        check('a_credential_that_may_only_read', function () use ($user, $password, $mc) {
+            $mc->set('read only', 'x');
+            $reader = client($user . '-reader', $password);
+            same($reader->get('read only'), 'x');
+            foreach (['set', 'add', 'replace', 'append', 'prepend'] as $store) {
+                same($reader->$store('read only', 'y'), false, $store);
+                result($reader, Memcached::RES_NOTSTORED);
+            }
+            foreach (['delete', 'increment', 'decrement'] as $change) {
+                same($reader->$change('read only'), false, $change);
+                result($reader, Memcached::RES_NOTFOUND);
+            }
+            same($reader->touch('read only', 1), false);
+            result($reader, Memcached::RES_NOTFOUND);
+            $reader->flush();
+            same($reader->get('read only'), 'x');
+        });
+    }
     check('wrong_password', function () use ($user, $password, $other) {
         foreach ([$password . 'x', $other[1]] as $wrong) {
             $refused = client($user, $wrong);

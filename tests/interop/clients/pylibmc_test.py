@@ -6,8 +6,8 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "common"))
 
 import pylibmc
-from check import (LIMIT, OTHER_PASSWORD, OTHER_USER, PASSWORD, PHASE, SERVERS, TOO_BIG, USER, check, filler, hostile_keys,
-                   raises, same, until)
+from check import (LIMIT, OTHER_PASSWORD, OTHER_USER, PASSWORD, PHASE, READER, SERVERS, STOCK, TOO_BIG, USER, check, filler,
+                   hostile_keys, raises, same, until)
 
 
 def client(user=USER, password=PASSWORD, **behaviors):
@@ -26,6 +26,25 @@ def basic():
     @check
     def unknown_user():
         raises(lambda: client("nobody-" + USER).set("k", 1), pylibmc.Error)
+
+    if not STOCK:
+        @check
+        def a_credential_that_may_only_read():
+            mc.set("read only", "1")
+            mc.set("read only number", 1)
+            reader = client(USER + READER)
+            same(reader.get("read only"), "1")
+            same(reader.get_multi(["read only", "absent"]), {"read only": "1"})
+            for refused in (reader.set, reader.add, reader.replace, reader.append, reader.prepend):
+                same(refused("read only", "2"), False)
+            same(reader.set_multi({"read only": "2"}), ["read only"])
+            same(reader.delete("read only"), False)
+            same(reader.touch("read only", 1), False)
+            for refused in (reader.incr, reader.decr):
+                raises(lambda refused=refused: refused("read only number"), pylibmc.NotFound)
+            reader.flush_all()  # libmemcached never looks at the answer
+            same(reader.get("read only"), "1")
+            same(mc.get("read only number"), 1)
 
     @check
     def set_and_get():

@@ -8,6 +8,7 @@ PHASE = sys.argv[1] if len(sys.argv) > 1 else "basic"
 SERVERS = os.environ["MEMCACHE_SERVERS"]
 USER, PASSWORD = os.environ["MEMCACHE_USERNAME"], os.environ["MEMCACHE_PASSWORD"]
 OTHER_USER, OTHER_PASSWORD = os.environ["MEMCACHE_OTHER_USERNAME"], os.environ["MEMCACHE_OTHER_PASSWORD"]
+READER = "-reader"  # behind the name of a user: a credential with that user's password that may only read
 STOCK = os.environ.get("INTEROP_SERVER") == "stock"
 LIMIT = int(os.environ.get("INTEROP_ITEM_LIMIT", "1048576"))
 TOO_BIG = int(os.environ.get("INTEROP_TOO_BIG", "1048577"))

@@ -155,13 +155,16 @@ class Mctenant(Server):
             "state": os.path.join(self.folder, "state.db"),
             "pools": {"default": {"servers": self.behind}},
             "plans": {"dev": {}},
-            "tenants": {user.name: {"plan": "dev", "credentials": [{"username": user.name, "password": user.password}]}
-                        for user in self.users},
+            "tenants": {user.name: {"plan": "dev", "credentials": [
+                {"username": user.name, "password": user.password},
+                {"username": user.name + "-reader", "password": user.password, "capabilities": ["read"]},
+            ]} for user in self.users},
             "limits": {"sign_in_timeout": "5s"},
         }
 
     def start(self):
         client_port, admin_port, server_port = free_ports(3)
+        self.admin_port = admin_port
         unix = os.path.join(self.folder, "mc.sock")
         self.address, self.behind = f"127.0.0.1:{client_port}", [f"127.0.0.1:{server_port}", unix]
         self.processes.start("memcached-tcp", memcached("-l", "127.0.0.1", "-p", str(server_port)))
@@ -210,6 +213,7 @@ class Mctenant(Server):
         where = "mctenant"
         if whole:
             self.check_spread(report, where)
+            self.check_mechanisms(report, where)
         if self.process.poll() is not None:
             report.fail(where, f"ended by itself with {self.process.returncode}")
             self.show_log()
@@ -239,6 +243,15 @@ class Mctenant(Server):
                 report.ok(where, f"{stored} values went to the server at {os.path.basename(address)}")
             else:
                 report.fail(where, f"only {stored} values went to the server at {address}")
+
+    def check_mechanisms(self, report, where):
+        """libmemcached takes SCRAM where it is offered, all others PLAIN."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=5) as answer:
+            metrics = answer.read().decode()
+        for mechanism in ("PLAIN", "SCRAM-SHA-256"):
+            found = re.search(rf'mctenant_sign_ins_by_mechanism_total{{mechanism="{mechanism}"}} (\d+)', metrics)
+            count = int(found.group(1)) if found else 0
+            (report.ok if count > 0 else report.fail)(where, f"{count} sign-ins by {mechanism}")
 
     def show_log(self):
         for line in self.processes.log("mctenant").splitlines()[-30:]:

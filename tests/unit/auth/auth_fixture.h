@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "auth/authenticator.h"
 
@@ -54,17 +55,28 @@ class ManualWorker final : public base::Executor {
 class Users final : public CredentialSource {
  public:
   void set(const std::string& username, std::string_view password) {
-    verifiers_[username] = make_verifier(password);
+    verifiers_[username] = {make_verifier(password)};
+  }
+  // … and for another hash.
+  void add(const std::string& username, std::string_view password, Hash hash) {
+    verifiers_[username].push_back(make_verifier(password, hash));
   }
   void remove(const std::string& username) { verifiers_.erase(username); }
-  [[nodiscard]] const Verifier* find_verifier(std::string_view username) const override {
+  [[nodiscard]] const Verifier* find_verifier(std::string_view username, Hash hash) const override {
     const auto found = verifiers_.find(username);
-    return found == verifiers_.end() ? nullptr : &found->second;
+    if (found == verifiers_.end()) return nullptr;
+    for (const Verifier& verifier : found->second) {
+      if (verifier.hash == hash) return &verifier;
+    }
+    return nullptr;
   }
 
  private:
-  std::map<std::string, Verifier, std::less<>> verifiers_;
+  std::map<std::string, std::vector<Verifier>, std::less<>> verifiers_;
 };
+
+inline constexpr Mechanisms kAllMechanisms{Mechanism::plain, Mechanism::scram_sha_256,
+                                           Mechanism::scram_sha_512, Mechanism::scram_sha_1};
 
 // RFC 4616.
 inline std::string plain(std::string_view authcid, std::string_view password, std::string_view authzid = "") {
@@ -79,7 +91,7 @@ inline std::string plain(std::string_view authcid, std::string_view password, st
 // Begins a conversation and follows it to its verdict, answering `later` to a challenge.
 inline Result sign_in(Authenticator& authenticator, ManualWorker& worker, std::string_view mechanism,
                       std::string_view message, std::string_view later = "") {
-  const auto conversation = authenticator.begin();
+  const auto conversation = authenticator.begin(kDefaultMechanisms);
   Result result;
   bool answered = false;
   const auto done = [&](Result later_result) {

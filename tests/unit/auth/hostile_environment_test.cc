@@ -130,13 +130,16 @@ TEST_F(HostileEnvironmentTest, AnonymousIsRefusedThoughTheConfigurationAllowsIt)
   EXPECT_EQ(verdict_of("ANONYMOUS", "somebody@example.com"), Verdict::refused);
 }
 
-TEST_F(HostileEnvironmentTest, OnlyPlainIsLoaded) {
-  std::string names;
+TEST_F(HostileEnvironmentTest, OnlyPlainAndScramAreLoaded) {
+  size_t found = 0;
   for (const char** name = sasl_global_listmech(); name != nullptr && *name != nullptr; ++name) {
-    names += std::string(*name) + " ";
+    // EXTERNAL is part of Cyrus itself, and is not offered.
+    const std::string mechanism = *name;
+    EXPECT_TRUE(mechanism == "PLAIN" || mechanism == "EXTERNAL" || mechanism.starts_with("SCRAM-SHA-"))
+        << mechanism;
+    ++found;
   }
-  // EXTERNAL is part of Cyrus itself, and is not offered.
-  EXPECT_TRUE(names == "PLAIN EXTERNAL " || names == "EXTERNAL PLAIN ") << names;
+  EXPECT_GE(found, 4u);
 }
 
 TEST_F(HostileEnvironmentTest, NoNameIsResolved) {

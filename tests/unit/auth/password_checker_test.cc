@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <memory>
 #include <optional>
+#include <string>
 
 #include "auth_fixture.h"
 
@@ -90,7 +93,8 @@ TEST_F(PasswordCheckerTest, AFloodIsBoundedAndEachThatWasTakenIsAnswered) {
   size_t taken = 0;
   size_t answers = 0;
   for (int i = 0; i < 500; ++i) {
-    if (checker.check("acme", &verifier_, "wrong", worker_, [&answers](bool) { ++answers; })) ++taken;
+    const std::string wrong = "wrong " + std::to_string(i);
+    if (checker.check("acme", &verifier_, wrong, worker_, [&answers](bool) { ++answers; })) ++taken;
     ASSERT_LE(checker.figures().waiting, 4u);
   }
   EXPECT_LT(taken, 500u);
@@ -100,13 +104,64 @@ TEST_F(PasswordCheckerTest, AFloodIsBoundedAndEachThatWasTakenIsAnswered) {
   EXPECT_EQ(check(checker, "acme", &verifier_, "secret"), true) << "and then there is room again";
 }
 
+// A storm of one user's connections, before his password is remembered, neither fills the queue nor costs a
+// check each.
+TEST_F(PasswordCheckerTest, TheSameAttemptAtTheSameTimeIsCheckedOnceAndAnsweredToAll) {
+  for (const bool right : {true, false}) {
+    for (const Verifier* verifier : {&verifier_, static_cast<const Verifier*>(nullptr)}) {
+      PasswordChecker checker({.threads = 1, .queue_length = 2});
+      const std::string password = right ? "secret" : "wrong";
+      size_t answers = 0;
+      size_t accepted = 0;
+      const auto count = [&](bool answer) {
+        ++answers;
+        accepted += answer ? 1 : 0;
+      };
+      // One that is under way, so that the next ones wait.
+      ASSERT_TRUE(checker.check("busy", &verifier_, "x", worker_, [&](bool) {}));
+      for (int i = 0; i < 1000; ++i) {
+        ASSERT_TRUE(checker.check("acme", verifier, password, worker_, count)) << i;
+      }
+      while (answers < 1000) worker_.run_one();
+      EXPECT_EQ(accepted, right && verifier != nullptr ? 1000u : 0u);
+      EXPECT_LT(checker.figures().checks, 100u) << "some may have been answered while others came";
+      EXPECT_EQ(checker.figures().busy, 0u);
+      EXPECT_EQ(checker.figures().waiting, 0u);
+    }
+  }
+}
+
+TEST_F(PasswordCheckerTest, AttemptsOfOthersAreTheirOwn) {
+  PasswordChecker checker({.threads = 1, .queue_length = 10});
+  const Verifier other = make_verifier("else");
+  std::map<std::string, bool> answers;
+  const auto attempt = [&](const std::string& name, const Verifier* verifier, const std::string& password) {
+    ASSERT_TRUE(checker.check(name, verifier, password, worker_, [&answers, name, password](bool right) {
+      answers[name + ":" + password] = right;
+    }));
+  };
+  attempt("acme", &verifier_, "secret");
+  attempt("acme", &verifier_, "else");
+  attempt("other", &other, "secret");
+  attempt("other", &other, "else");
+  attempt("nobody", nullptr, "secret");
+  while (answers.size() < 5) worker_.run_one();
+  EXPECT_EQ(answers, (std::map<std::string, bool>{{"acme:secret", true},
+                                                  {"acme:else", false},
+                                                  {"other:secret", false},
+                                                  {"other:else", true},
+                                                  {"nobody:secret", false}}));
+  EXPECT_EQ(checker.figures().checks, 5u);
+}
+
 TEST_F(PasswordCheckerTest, WhatStillWaitsAtTheEndIsDropped) {
   const auto token = std::make_shared<int>();
   size_t taken = 0;
   {
     PasswordChecker checker({.threads = 1, .queue_length = 1000});
     for (int i = 0; i < 200; ++i) {
-      taken += checker.check("acme", &verifier_, "wrong", worker_, [token](bool) {}) ? 1 : 0;
+      const std::string wrong = "wrong " + std::to_string(i / 2);  // two wait for each
+      taken += checker.check("acme", &verifier_, wrong, worker_, [token](bool) {}) ? 1 : 0;
     }
   }
   EXPECT_EQ(taken, 200u);

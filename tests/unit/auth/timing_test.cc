@@ -4,15 +4,22 @@
 #include <openssl/hmac.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "auth_fixture.h"
+#include "support/scram_client.h"
 
 // Whether two sign-ins take equally long is told by what they compute, not by a clock: every call of the
 // functions that cost time is noted, with the sizes of what it was given.
 namespace {
 
+thread_local bool noting = false;  // in the tests of this file
 thread_local std::vector<std::string> computed;
+
+void note(const std::string& what) {
+  if (noting) computed.push_back(what);
+}
 
 }  // namespace
 
@@ -22,7 +29,7 @@ unsigned char* HMAC(const EVP_MD* digest, const void* key, int key_length, const
                     size_t length, unsigned char* out, unsigned int* out_length) {
   using Function = decltype(&HMAC);
   static const auto real = reinterpret_cast<Function>(dlsym(RTLD_NEXT, "HMAC"));
-  computed.push_back("HMAC of " + std::to_string(length));
+  note("HMAC of " + std::to_string(length));
   return real(digest, key, key_length, data, length, out, out_length);
 }
 
@@ -30,8 +37,8 @@ int PKCS5_PBKDF2_HMAC(const char* password, int password_length, const unsigned 
                       int iterations, const EVP_MD* digest, int key_length, unsigned char* out) {
   using Function = decltype(&PKCS5_PBKDF2_HMAC);
   static const auto real = reinterpret_cast<Function>(dlsym(RTLD_NEXT, "PKCS5_PBKDF2_HMAC"));
-  computed.push_back("PBKDF2 of " + std::to_string(password_length) + " with " + std::to_string(salt_length) +
-                     " x " + std::to_string(iterations));
+  note("PBKDF2 of " + std::to_string(password_length) + " with " + std::to_string(salt_length) + " x " +
+       std::to_string(iterations));
   return real(password, password_length, salt, salt_length, iterations, digest, key_length, out);
 }
 
@@ -48,7 +55,9 @@ class TimingTest : public testing::Test {
     ASSERT_TRUE(Authenticator::initialize());
     users_.set("acme", "secret");
     users_.set("known", "other");
+    noting = true;
   }
+  void TearDown() override { noting = false; }
 
   // What is computed on the worker until the verdict.
   Computed on_worker(const std::string& message) {
@@ -65,7 +74,7 @@ class TimingTest : public testing::Test {
 
 TEST_F(TimingTest, AnUnknownUserAndAWrongPasswordCostTheWorkerTheSame) {
   const Computed wrong = on_worker(plain("acme", "wrongg"));
-  ASSERT_EQ(wrong.size(), 1u) << "one digest, to look whether the password is remembered";
+  ASSERT_EQ(wrong.size(), 2u) << "digests: whether the password is remembered, or being checked already";
   EXPECT_EQ(on_worker(plain("nobo", "wrongg")), wrong);
   ASSERT_EQ(sign_in(authenticator_, worker_, "PLAIN", plain("acme", "secret")).verdict, Verdict::accepted);
   EXPECT_EQ(on_worker(plain("acme", "wrongg")), wrong) << "also beside a password that is remembered";
@@ -93,6 +102,27 @@ TEST_F(TimingTest, ADerivationIsTheSameForARightAWrongAndAFakeVerifier) {
   EXPECT_EQ(right, (Computed{"PBKDF2 of 6 with 16 x 10000", "HMAC of 10"}));
   EXPECT_EQ(derivation(real, "wrongg", false), right);
   EXPECT_EQ(derivation(checker_.fake(), "secret", false), right);
+}
+
+// Until the proof is refused.
+TEST_F(TimingTest, AnUnknownUserAndAWrongProofCostTheSame) {
+  const auto by_scram = [this](const std::string& username) {
+    support::ScramClient client("SCRAM-SHA-256", username, "wrong");
+    const auto conversation = authenticator_.begin(kDefaultMechanisms);
+    const auto unexpected = [](const Result&) { FAIL() << "called back"; };
+    const std::string first = client.first();
+    computed.clear();
+    const Result challenge = conversation->start("SCRAM-SHA-256", first, unexpected);
+    Computed all = std::exchange(computed, {});
+    const std::string proof = client.final(challenge.challenge).value_or("");
+    computed.clear();
+    EXPECT_EQ(conversation->step(proof, unexpected).verdict, Verdict::refused);
+    all.insert(all.end(), computed.begin(), computed.end());
+    return all;
+  };
+  const Computed wrong = by_scram("acme");
+  ASSERT_EQ(wrong.size(), 2u) << "a salt that may not be needed, and the signature that the proof is of";
+  EXPECT_EQ(by_scram("nobo"), wrong);
 }
 
 }  // namespace

@@ -82,11 +82,43 @@ TEST(VerifierTest, OtherIterationCountsAreRefused) {
 }
 
 TEST(VerifierTest, OtherSchemesAreRefused) {
-  for (const char* scheme : {"SCRAM-SHA-1$", "scram-sha-256$", "SCRAM-SHA-512$", "$"}) {
+  for (const char* scheme :
+       {"SCRAM-SHA-384$", "SCRAM-SHA-224$", "scram-sha-256$", "SCRAM-SHA-256-PLUS$", "$"}) {
     EXPECT_FALSE(parse_verifier(replaced(kPencil, "SCRAM-SHA-256$", scheme))) << scheme;
   }
   EXPECT_FALSE(parse_verifier("md5aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
   EXPECT_FALSE(parse_verifier(""));
+}
+
+TEST(VerifierTest, TheKeysOfAnotherHashAreRefused) {
+  for (const char* scheme : {"SCRAM-SHA-1$", "SCRAM-SHA-512$"}) {
+    const auto read = parse_verifier(replaced(kPencil, "SCRAM-SHA-256$", scheme));
+    ASSERT_FALSE(read) << scheme;
+    EXPECT_THAT(read.error().message, HasSubstr("StoredKey"));
+  }
+}
+
+// Made by Python's hashlib, as kPencil.
+TEST(VerifierTest, EachHashAgreesWithAnotherImplementation) {
+  const std::pair<Hash, const char*> kOthers[] = {
+      {Hash::sha_1,
+       "SCRAM-SHA-1$10000:W22ZaJ0SNY7soEsUEjb6gQ==$IvWxJgPxHF1XHDeICXH52rq/"
+       "Sqk=:zRfj0qIcD6mFhbYIzBLChUUvQfI="},
+      {Hash::sha_512,
+       "SCRAM-SHA-512$10000:W22ZaJ0SNY7soEsUEjb6gQ==$oTENKRKM8dCIK28Bh8xQMpR/D"
+       "l39Bkkx5T7vfm2QGQpS0D75nvDvIqTIcsI+2pRTITXxT4OWJ67iUH4MJXz9sA==:InFlwiMBDK+4H6y7"
+       "/lNqRBFgv8V7bu/5jVxmjEjHfbT36E14uTmLYkj32bM60Co5H5sufdkfNhfLN8dvgw7LDw=="},
+  };
+  for (const auto& [hash, written] : kOthers) {
+    const Verifier made = make_verifier("pencil", known_salt(), hash);
+    EXPECT_EQ(format_verifier(made), written);
+    const auto read = parse_verifier(written);
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(*read, made);
+    EXPECT_EQ(read->hash, hash);
+    EXPECT_TRUE(matches(*read, "pencil"));
+    EXPECT_FALSE(matches(*read, "Pencil"));
+  }
 }
 
 TEST(VerifierTest, EveryCutIsRefused) {

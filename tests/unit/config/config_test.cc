@@ -118,6 +118,85 @@ TEST(Config, PasswordBecomesAVerifierThatMatchesIt) {
   EXPECT_FALSE(auth::matches(verifier, "gruen"));
 }
 
+TEST(Config, AListenerSaysHowItsClientsSignIn) {
+  const Config config = parsed(with_listeners(R"([
+      {"address": "127.0.0.1:0"},
+      {"address": "127.0.0.1:0", "mechanisms": ["SCRAM-SHA-512", "SCRAM-SHA-256"]},
+      {"address": "127.0.0.1:0", "plain_requires_tls": true},
+      {"address": "127.0.0.1:0", "plain_requires_tls": false, "mechanisms": ["PLAIN"]}])"));
+  const auto offered = [&config](size_t listener, bool encrypted) {
+    return list_of(config.listeners.at(listener).sign_in.offered(encrypted));
+  };
+  EXPECT_EQ(offered(0, false), "PLAIN SCRAM-SHA-256");
+  EXPECT_EQ(offered(1, false), "SCRAM-SHA-256 SCRAM-SHA-512");
+  EXPECT_EQ(offered(2, false), "SCRAM-SHA-256");
+  EXPECT_EQ(offered(2, true), "PLAIN SCRAM-SHA-256");
+  EXPECT_EQ(offered(3, false), "PLAIN");
+}
+
+TEST(Config, APasswordBecomesTheVerifiersThatListenersNeed) {
+  const Config config = parsed(R"({"listeners": [{"address": "127.0.0.1:0"},
+      {"address": "127.0.0.1:0", "mechanisms": ["SCRAM-SHA-512"]}], )" +
+                               kPools + R"(, "tenants": {"a": {"credentials": [
+      {"username": "u", "password": "secret"}]}}})");
+  const tenant::Credential& credential = config.tenants.at(0).credentials.at(0);
+  EXPECT_EQ(credential.verifier.hash, auth::Hash::sha_256);
+  ASSERT_EQ(credential.others.size(), 1u);
+  EXPECT_EQ(credential.others[0].hash, auth::Hash::sha_512);
+  EXPECT_TRUE(auth::matches(credential.others[0], "secret"));
+}
+
+TEST(Config, AVerifierMayStandForEachHash) {
+  const Config config = parsed(
+      with_credential(R"({"username": "u", "verifier": [")" + kVerifier1 + R"(", ")" + kVerifier + "\"]}"));
+  const tenant::Credential& credential = config.tenants.at(0).credentials.at(0);
+  EXPECT_EQ(auth::format_verifier(credential.verifier), kVerifier);
+  ASSERT_EQ(credential.others.size(), 1u);
+  EXPECT_EQ(auth::format_verifier(credential.others[0]), kVerifier1);
+}
+
+TEST(Config, ACredentialMayDoWhatAClientCanAskForUnlessItSaysWhat) {
+  const auto capabilities = [](const std::string& more) {
+    return parsed(with_credential(R"({"username": "u", "verifier": ")" + kVerifier + "\"" + more + "}"))
+        .tenants.at(0)
+        .credentials.at(0)
+        .capabilities;
+  };
+  using tenant::Capability;
+  EXPECT_EQ(capabilities(""), (tenant::Capabilities{Capability::read, Capability::write, Capability::flush}));
+  EXPECT_EQ(capabilities(R"(, "capabilities": ["read"])"), (tenant::Capabilities{Capability::read}));
+  EXPECT_EQ(capabilities(R"(, "capabilities": ["flush", "write"])"),
+            (tenant::Capabilities{Capability::write, Capability::flush}));
+  EXPECT_EQ(capabilities(R"(, "capabilities": ["api"])"), (tenant::Capabilities{Capability::api}));
+  EXPECT_THAT(warnings(with_credential(R"({"username": "u", "capabilities": ["api"], "verifier": ")" +
+                                       kVerifier + "\"}")),
+              ElementsAre(HasSubstr("/capabilities/0: allows nothing yet")));
+}
+
+TEST(Config, TheFirstCredentialIsThePrimaryOneIfNoneSaysSo) {
+  const auto primary = [](const char* first, const char* second) {
+    const Config config =
+        parsed(with_credential(R"({"username": "a", "verifier": ")" + kVerifier + "\"" + first +
+                               R"(}, {"username": "b", "verifier": ")" + kVerifier + "\"" + second + "}"));
+    std::string names;
+    for (const tenant::Credential& credential : config.tenants.at(0).credentials) {
+      if (credential.primary) names += credential.username;
+    }
+    return names;
+  };
+  EXPECT_EQ(primary("", ""), "a");
+  EXPECT_EQ(primary("", R"(, "primary": true)"), "b");
+  EXPECT_EQ(primary(R"(, "primary": true)", R"(, "primary": false)"), "a");
+  EXPECT_EQ(primary(R"(, "primary": false)", ""), "a");
+}
+
+TEST(Config, ASaltByWhichAUserCanBeToldFromNobodyIsWarnedOf) {
+  std::string verifier = kVerifier;
+  verifier.replace(verifier.find("MDEyMzQ1Njc4OWFiY2RlZg=="), 24, "MDEyMzQ1Njc4OWFi");
+  EXPECT_THAT(warnings(with_credential(R"({"username": "u", "verifier": ")" + verifier + "\"}")),
+              ElementsAre(HasSubstr("/verifier: has a salt of 12 bytes")));
+}
+
 TEST(Config, ByteOrderMarkIsSkipped) { (void)parsed("\xef\xbb\xbf" + with(kTenants)); }
 
 TEST(Config, AQuotaIsNothingToWarnOf) {

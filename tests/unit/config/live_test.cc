@@ -139,8 +139,9 @@ TEST(Live, TheReadmeTellsEveryLimitThatNeedsARestart) {
 class Known final : public auth::CredentialSource {
  public:
   explicit Known(const auth::Verifier& verifier) : verifier_(verifier) {}
-  [[nodiscard]] const auth::Verifier* find_verifier(std::string_view username) const override {
-    return username == "acme" ? &verifier_ : nullptr;
+  [[nodiscard]] const auth::Verifier* find_verifier(std::string_view username,
+                                                    auth::Hash hash) const override {
+    return username == "acme" && hash == verifier_.hash ? &verifier_ : nullptr;
   }
 
  private:
@@ -152,7 +153,7 @@ TEST(Live, APasswordThatIsStillTheSameKeepsItsVerifier) {
   const auto verifier = [&known](const std::string& credential) {
     return parse(with_credential(credential), "f", &known).config->tenants[0].credentials[0].verifier;
   };
-  const auth::Verifier before = *known.find_verifier("acme");
+  const auth::Verifier before = *known.find_verifier("acme", auth::Hash::sha_256);
   EXPECT_EQ(verifier(R"({"username": "acme", "password": "secret"})"), before);
   const auth::Verifier changed = verifier(R"({"username": "acme", "password": "changed"})");
   EXPECT_NE(changed, before);

@@ -10,6 +10,9 @@ namespace mctenant::config {
 inline const std::string kVerifier = "SCRAM-SHA-256$10000:MDEyMzQ1Njc4OWFiY2RlZg==$" + std::string(43, 'A') +
                                      "=:" + std::string(43, 'A') + "=";
 
+inline const std::string kVerifier1 =
+    "SCRAM-SHA-1$10000:MDEyMzQ1Njc4OWFiY2RlZg==$" + std::string(27, 'A') + "=:" + std::string(27, 'A') + "=";
+
 inline const std::string kListeners = R"("listeners": [{"address": "127.0.0.1:0"}])";
 inline const std::string kPools = R"("pools": {"default": {"servers": ["127.0.0.1:11311"]}})";
 inline const std::string kTenants = R"("tenants": {})";

@@ -97,6 +97,23 @@ TEST(Reload, ACredentialThatIsGoneOrAnotherEndsItsConnections) {
   }
 }
 
+TEST(Reload, VerifiersOfOtherHashesMayComeAndGoButNotChange) {
+  SessionHarness h;
+  ASSERT_EQ(h.sign_in(), status::kOk);
+  auto entries = entries_of(h);
+  auth::Verifier other = entries[0].credentials[0].verifier;
+  other.hash = auth::Hash::sha_512;
+  for (const bool there : {true, false, true}) {
+    entries[0].credentials[0].others.assign(there ? 1 : 0, other);
+    h.set_directory(entries);
+    EXPECT_EQ(h.finished(), std::nullopt);
+  }
+  other.stored_key[63] ^= 1;
+  entries[0].credentials[0].others = {other};
+  h.set_directory(std::move(entries));
+  EXPECT_EQ(h.finished(), CloseReason::credential_changed);
+}
+
 TEST(Reload, ASignInUnderWayOfARemovedUserFails) {
   SessionHarness h({.forgetful = true});
   const auto& user = HarnessUsers::instance().users[0];

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "support/scram_client.h"
 #include "support/session_harness.h"
 
 namespace mctenant::session {
@@ -32,7 +33,7 @@ TEST(SignIn, BeforeItOnlyWhatAnyoneMayDoIsServed) {
   ASSERT_EQ(replies.size(), 3U);
   EXPECT_EQ(replies[0].status, status::kOk);
   EXPECT_EQ(replies[1].value, kVersion);
-  EXPECT_EQ(replies[2].value, auth::Authenticator::mechanisms());
+  EXPECT_EQ(replies[2].value, "PLAIN SCRAM-SHA-256");
   EXPECT_EQ(h.waiting(), 0U);
   EXPECT_FALSE(h.finished());
 }
@@ -130,6 +131,66 @@ TEST(SignIn, AWrongPasswordIsCountedByTheTenantThatItWasTriedOn) {
   h.run_one();
   EXPECT_EQ(h.tenant(0).totals().auth_errors, before + 1);
   EXPECT_EQ(h.tenant(1).totals().auth_errors, 0U);
+}
+
+Packet scram(uint8_t opcode, std::string message) {
+  Packet packet = support::keyed(opcode, "SCRAM-SHA-256");
+  packet.value = std::move(message);
+  return packet;
+}
+
+TEST(SignIn, ByScramTakesNoTurnOfTheLoopAndItsStepsMayBePipelined) {
+  SessionHarness h({.forgetful = true});
+  const auto& who = HarnessUsers::instance().users[0];
+  support::ScramClient client("SCRAM-SHA-256", who.name, who.password);
+  h.send(scram(op::kSaslAuth, client.first()));
+  auto replies = h.take_replies();
+  ASSERT_EQ(replies.size(), 1U);
+  ASSERT_EQ(replies[0].status, status::kContinue);
+  const std::string proof = client.final(replies[0].value).value_or("");
+  h.send({scram(op::kSaslStep, proof), scram(op::kSaslStep, ""), support::simple(op::kNoop)});
+  EXPECT_TRUE(h.idle());
+  replies = h.take_replies();
+  ASSERT_EQ(replies.size(), 3U);
+  EXPECT_EQ(replies[0].status, status::kContinue);
+  EXPECT_TRUE(client.trusts(replies[0].value));
+  EXPECT_EQ(replies[1].status, status::kOk);
+  EXPECT_EQ(replies[1].value, "Authenticated");
+  EXPECT_EQ(h.session().tenant_name(), "acme");
+  EXPECT_EQ(h.context().figures.sign_ins_by[static_cast<size_t>(auth::Mechanism::scram_sha_256)].get(), 1U);
+}
+
+TEST(SignIn, AWrongProofIsCountedByTheTenantThatItWasTriedOn) {
+  SessionHarness h({.forgetful = true});
+  for (const char* name : {"acme", "nobody"}) {
+    support::ScramClient client("SCRAM-SHA-256", name, "wrong");
+    h.send(scram(op::kSaslAuth, client.first()));
+    const auto replies = h.take_replies();
+    ASSERT_EQ(replies.size(), 1U);
+    h.send(scram(op::kSaslStep, client.final(replies[0].value).value_or("")));
+    EXPECT_EQ(h.take_status(), status::kAuth);
+  }
+  EXPECT_EQ(h.tenant(0).totals().auth_errors, 1U);
+  EXPECT_EQ(h.tenant(1).totals().auth_errors, 0U);
+  EXPECT_EQ(h.context().figures.sign_ins_refused.get(), 2U);
+}
+
+TEST(SignIn, WhatTheConnectionIsNotOfferedIsRefused) {
+  SessionHarness h({.offered = {auth::Mechanism::scram_sha_512}, .forgetful = true});
+  h.send(support::simple(op::kSaslList));
+  const auto replies = h.take_replies();
+  ASSERT_EQ(replies.size(), 1U);
+  EXPECT_EQ(replies[0].value, "SCRAM-SHA-512");
+  h.send(right_password());
+  EXPECT_EQ(h.take_status(), status::kAuth);
+  h.send(scram(op::kSaslAuth, "n,,n=acme,r=nonce"));
+  EXPECT_EQ(h.take_status(), status::kAuth);
+  EXPECT_FALSE(h.session().signed_in());
+  SessionHarness text({.offered = {auth::Mechanism::scram_sha_256}});
+  const auto& who = HarnessUsers::instance().users[0];
+  text.send("set any 0 0 " + std::to_string(who.name.size() + 1 + who.password.size()) + "\r\n" + who.name +
+            " " + who.password + "\r\n");
+  EXPECT_EQ(text.take_received(), "CLIENT_ERROR authentication failure\r\n") << "it is PLAIN in other words";
 }
 
 TEST(SignIn, UnlistedMechanismsAreRefused) {

@@ -60,6 +60,15 @@ TEST_F(SqliteStore, NamespaceIsRandomAndLasts) {
   }
 }
 
+TEST_F(SqliteStore, TheSecretOfSaltsIsRandomAndStays) {
+  const std::string first = open()->salt_secret();
+  EXPECT_EQ(first.size(), 43u);
+  EXPECT_EQ(open()->salt_secret(), first);
+  auto other = open_sqlite({folder_.file("other.db"), std::nullopt});
+  ASSERT_TRUE(other) << other.error().message;
+  EXPECT_NE((*other)->salt_secret(), first);
+}
+
 TEST_F(SqliteStore, ConfiguredNamespaceIsTakenAndLasts) {
   EXPECT_EQ(open("cache1")->key_namespace(), "cache1");
   EXPECT_EQ(open("cache1")->key_namespace(), "cache1");

@@ -29,9 +29,9 @@ Directory two_tenants() {
 
 TEST(Directory, EachUserNameLeadsToItsVerifierAndTenant) {
   const Directory directory = two_tenants();
-  ASSERT_NE(directory.find_verifier("acme-2"), nullptr);
-  EXPECT_EQ(directory.find_verifier("acme-2")->salt, "salt of acme-2");
-  EXPECT_EQ(directory.find_verifier("beta")->salt, "of beta");
+  ASSERT_NE(directory.find_verifier("acme-2", auth::Hash::sha_256), nullptr);
+  EXPECT_EQ(directory.find_verifier("acme-2", auth::Hash::sha_256)->salt, "salt of acme-2");
+  EXPECT_EQ(directory.find_verifier("beta", auth::Hash::sha_256)->salt, "of beta");
   EXPECT_EQ(directory.find_by_username("acme")->tenant->id(), 1u);
   EXPECT_EQ(directory.find_by_username("acme-2")->tenant->id(), 1u);
   EXPECT_EQ(directory.find_by_username("beta")->tenant->id(), 2u);
@@ -61,7 +61,7 @@ TEST(Directory, UnknownNamesLeadNowhere) {
   const Directory directory = two_tenants();
   for (const std::string_view name : {std::string_view(""), std::string_view("acm"), std::string_view("ACME"),
                                       std::string_view("acme\0", 5), std::string_view("acme-20")}) {
-    EXPECT_EQ(directory.find_verifier(name), nullptr);
+    EXPECT_EQ(directory.find_verifier(name, auth::Hash::sha_256), nullptr);
     EXPECT_EQ(directory.find_by_username(name), nullptr);
   }
   EXPECT_EQ(Directory({}).find_by_username("acme"), nullptr);
