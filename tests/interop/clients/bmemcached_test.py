@@ -1,6 +1,8 @@
-"""python-binary-memcached: GETKQ… + GETK, SETQ… + NOOP, pure Python; any bytes as a key."""
+"""python-binary-memcached: GETKQ… + GETK, SETQ… + NOOP, pure Python; any bytes as a key. Over TLS where it is told of a
+certificate authority (MEMCACHE_CA)."""
 
 import os
+import ssl
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "common"))
@@ -12,7 +14,9 @@ from check import (LIMIT, OTHER_PASSWORD, OTHER_USER, PASSWORD, PHASE, SERVERS, 
 
 
 def client(user=USER, password=PASSWORD):
-    return bmemcached.Client([SERVERS], user, password, socket_timeout=5)
+    authority = os.environ.get("MEMCACHE_CA")
+    return bmemcached.Client([SERVERS], user, password, socket_timeout=5,
+                             tls_context=ssl.create_default_context(cafile=authority) if authority else None)
 
 
 def basic():

@@ -105,12 +105,23 @@ def memcached(*arguments):
     return ["memcached", "-U", "0", "-I", "2m", "-m", "256", "-t", "2", *as_root, *arguments]
 
 
+def make_certificate(folder):
+    """A certificate for 127.0.0.1 that is its own authority: (certificate, key)."""
+    files = os.path.join(folder, "certificate.pem"), os.path.join(folder, "key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=mctenant.test", "-addext", "subjectAltName=IP:127.0.0.1", "-out", files[0], "-keyout", files[1]],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.chmod(files[1], 0o600)
+    return files
+
+
 class Server:
-    """What both kinds have: an address, two users, and the smallest key + value that is refused for certain."""
+    """What both kinds have: addresses, two users, and the smallest key + value that is refused for certain."""
 
     def __init__(self, folder):
         self.folder, self.processes = folder, Processes(folder)
         self.users = [User("alice"), User("bob")]
+        self.certificate, self.key = make_certificate(folder)
 
     def store(self, user, key, value):
         with binary.signed_in(self.address, user.name, user.password) as connection:
@@ -122,19 +133,42 @@ class Server:
 
 
 class Stock(Server):
+    """A server for each way in, since memcached has one a process."""
+
     kind, too_big = "stock", 2 * 1048576
 
     def start(self):
-        (port,) = free_ports(1)
-        self.address = f"127.0.0.1:{port}"
+        tls = ["-Z", "-o", f"ssl_chain_cert={self.certificate},ssl_key={self.key}"]
+        proofs = os.path.join(self.folder, "proofs")
+        options = {"binary": ["-S"], "text": ["-Y", proofs], "sidecar": [], "tls-binary": ["-S", *tls], "tls-text": ["-Y", proofs, *tls]}
+        self.addresses = {way: f"127.0.0.1:{port}" for way, port in zip(options, free_ports(len(options)))}
+        self.address = self.addresses["binary"]
         database = os.path.join(self.folder, "sasldb")
         with open(os.path.join(self.folder, "memcached.conf"), "w", encoding="ascii") as file:
             file.write(f"mech_list: plain\npwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {database}\n")
+        with open(os.open(proofs, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+            file.write("".join(f"{user.name}:{user.password}\n" for user in self.users))
         for user in self.users:
             subprocess.run(["/usr/sbin/saslpasswd2", "-p", "-c", "-f", database, "-u", socket.gethostname(), user.name],
                            input=user.password.encode(), check=True)
-        self.processes.start("memcached", memcached("-S", "-l", "127.0.0.1", "-p", str(port)), SASL_CONF_PATH=self.folder)
-        wait_until("memcached", connects(self.address), self.processes)
+        for way, address in self.addresses.items():
+            self.processes.start(f"memcached-{way}", memcached(*options[way], "-l", "127.0.0.1", "-p", address.rsplit(":", 1)[1]),
+                                 SASL_CONF_PATH=self.folder)
+            wait_until(f"memcached ({way})", connects(address), self.processes)
+
+    def address_for(self, way, user):
+        del user
+        return self.addresses[way]
+
+    def flush(self, user):
+        super().flush(user)
+        proof = f"{user.name} {user.password}"
+        for way in ("text", "sidecar"):
+            with connect(self.addresses[way]) as plain:
+                plain.sendall(f"set auth 0 0 {len(proof)}\r\n{proof}\r\nflush_all\r\n".encode())
+                with plain.makefile("rb") as answers:
+                    answers.readline()
+                    assert answers.readline() == b"OK\r\n", f"flush_all of {way}"
 
     def final_checks(self, report, whole):
         del report, whole
@@ -147,9 +181,14 @@ class Mctenant(Server):
         super().__init__(folder)
         self.program = program
 
+    def address_for(self, way, user):
+        return self.sidecars[user.name] if way == "sidecar" else self.tls_address if way.startswith("tls") else self.address
+
     def configuration(self, port):
         return {
-            "listeners": [{"address": self.address}],
+            "listeners": [{"address": self.address},
+                          {"address": self.tls_address, "tls": {"certificate": self.certificate, "private_key": self.key}},
+                          *[{"address": address, "credential": name} for name, address in self.sidecars.items()]],
             "admin": {"address": f"127.0.0.1:{port}"},
             "workers": 2,
             "state": os.path.join(self.folder, "state.db"),
@@ -163,10 +202,12 @@ class Mctenant(Server):
         }
 
     def start(self):
-        client_port, admin_port, server_port = free_ports(3)
+        client_port, tls_port, admin_port, server_port, *sidecars = free_ports(4 + len(self.users))
         self.admin_port = admin_port
         unix = os.path.join(self.folder, "mc.sock")
         self.address, self.behind = f"127.0.0.1:{client_port}", [f"127.0.0.1:{server_port}", unix]
+        self.tls_address = f"127.0.0.1:{tls_port}"
+        self.sidecars = {user.name: f"127.0.0.1:{port}" for user, port in zip(self.users, sidecars)}
         self.processes.start("memcached-tcp", memcached("-l", "127.0.0.1", "-p", str(server_port)))
         self.processes.start("memcached-unix", memcached("-s", unix))
         for address in self.behind:
