@@ -108,7 +108,7 @@ TEST_F(LedgerFigures, WhatHappensToATenantsItemsIsCounted) {
   alice.store("a", "1");
   EXPECT_EQ(alice.status_of(append("a", "2")), status::kOk);
   EXPECT_EQ(metric("tenant_appends_by_ledger_total", alice_), 1);
-  EXPECT_EQ(alice.status_of(set("short", "v", 0, 1)), status::kOk);
+  EXPECT_EQ(alice.status_of(set("short", "v", 0, 3)), status::kOk);
   EXPECT_TRUE(comes_to("tenant_expired_total", alice_, 1));
 }
 
