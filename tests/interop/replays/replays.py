@@ -355,7 +355,7 @@ def edges():
     @only_mctenant("a stock memcached takes LIST for a sign-out")
     def listing_mechanisms_signs_nobody_out():
         with signed_in(SERVERS, USER, PASSWORD) as c:
-            same(c.call(b.SASL_LIST).value, b"PLAIN")
+            same(sorted(c.call(b.SASL_LIST).value.split()), [b"PLAIN", b"SCRAM-SHA-256"])
             same(c.call(b.SET, b"k", store(), b"v").status, 0)
 
     @check
