@@ -256,6 +256,31 @@ class MctenantTwo(Mctenant):
     title, workers = "mctenant, 2 workers, signed in", 2
 
 
+class MctenantUnix(Mctenant):
+    """Beside its server on one machine, as `./dev run` and a laptop have it."""
+
+    title, measures = "mctenant, 1 worker, its server on a unix socket", ("load",)
+
+    def start_server(self):
+        self.behind = os.path.join(self.folder, "memcached.sock")
+        as_root = ["-u", "root"] if os.geteuid() == 0 else []
+        self.server = self.spawn("memcached", ["memcached", "-s", self.behind, "-t", "1", "-c", "12000", "-I", "2m",
+                                               "-m", str(self.memory_mb), *as_root], self.settings.server_cores)
+        self.wait_until(lambda: os.path.exists(self.behind))
+        self.servers = [self.behind]
+
+
+class MctenantText(Mctenant):
+    """The load generator does not sign in by text, so a listener bound to the credential does."""
+
+    title, protocol, signs_in, measures = "mctenant, 1 worker, text", "text", False, ("load",)
+
+    def configure(self):
+        configuration = super().configure()
+        configuration["listeners"] = [{"address": self.address, "credential": self.username}]
+        return configuration
+
+
 class Floor(Target):
     """The system's part of what any such proxy costs."""
 
@@ -270,7 +295,8 @@ class Floor(Target):
 
 
 KINDS = {"memcached": Direct, "memcached-sasl": DirectSasl, "twemproxy": Twemproxy, "haproxy": Haproxy,
-         "haproxy-splice": HaproxySplice, "floor": Floor, "mctenant": Mctenant, "mctenant-2": MctenantTwo}
+         "haproxy-splice": HaproxySplice, "floor": Floor, "mctenant": Mctenant, "mctenant-2": MctenantTwo,
+         "mctenant-unix": MctenantUnix, "mctenant-text": MctenantText}
 NAMES = tuple(KINDS)
 
 
