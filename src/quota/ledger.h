@@ -57,6 +57,10 @@ class Ledger {
     return stripe(hash).look_up(hash, key, generation, item);
   }
 
+  // Whether clients have marked items stale, of which the first to read one wins something. Any thread.
+  void set_marks_stale() { marks_stale_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] bool marks_stale() const { return marks_stale_.load(std::memory_order_relaxed); }
+
   // ---- The quota, in bytes of whole items; 0: none.
 
   // A larger one holds at once. A smaller one lowers the limit step by step, as fast as evict-down (see
@@ -141,6 +145,7 @@ class Ledger {
   const uint64_t seed_;
   const int shift_;
   std::vector<std::unique_ptr<Stripe>> stripes_;
+  std::atomic<bool> marks_stale_{false};
   std::atomic<int64_t> claimed_{0};
   std::atomic<int64_t> limit_{kNoLimit};
   std::atomic<uint64_t> quota_{0};

@@ -18,8 +18,9 @@ using Kind = quota::Event::Kind;
 //     └─► returning ─► describing ──────────────────────▲
 //
 // Whoever is the first to read a stale item wins the right to make it anew, and the others are told that it
-// is taken. That is for clients, so a question that has won gives it back: the item is marked stale once
-// more, which gives it another CAS; and that is asked for by `me`, which wins nothing.
+// is taken. That is for clients. So where clients mark items stale it is asked by `me`, which wins nothing,
+// but tells no flags either. Where they did so before this process began, a question that has won gives it
+// back: the item is marked stale once more, which gives it another CAS, and that is asked for by `me`.
 class Accounting::Probe final : public upstream::Call {
  public:
   Probe(Accounting& accounting, const TrackedKey& key) : accounting_(accounting), key_(key) {}
@@ -177,6 +178,7 @@ void Accounting::tell(const TrackedKey& key, quota::Event event) {
 }
 
 void Accounting::probe(const TrackedKey& key) {
+  if (key.ledger->marks_stale()) return describe(key);
   if (key.server->ready()) base::FreeList<Probe>::make(*this, key)->ask();
 }
 

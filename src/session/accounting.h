@@ -50,7 +50,8 @@ class Accounting {
   // What the server answered; the event's first half (kind, cas, size, …) is given. Asks again where that
   // left something open.
   void tell(const TrackedKey& key, quota::Event event);
-  // Asks the server all about the key; its answer goes to the ledger.
+  // Asks the server all about the key, without the flags where clients mark items stale; its answer goes to
+  // the ledger.
   void probe(const TrackedKey& key);
   // Asks without reading the item, as a client would, but also without its flags.
   void describe(const TrackedKey& key);

@@ -21,13 +21,6 @@ constexpr size_t kReplyFrame = 64;
 // What a client that has not signed in may leave unread, in bytes.
 constexpr uint64_t kStrangersBuffer = 4 * 1024;
 
-// A number that was made rather than counted: memcached answers it even with q. One that was counted to what
-// a new one would be can't be told from it.
-bool created(const Operation& operation, const protocol::Reply& reply) {
-  return operation.create && reply.status == Status::ok && reply.number == operation.initial &&
-         (operation.row->command == Command::increment || operation.row->command == Command::decrement);
-}
-
 }  // namespace
 
 ClientSession::ClientSession(Context& context, Transport& transport)
@@ -194,7 +187,7 @@ void ClientSession::write(const Operation& operation, const protocol::Reply& rep
       written = protocol::write_text_reply(row, operation.place, operation.returned_key(), reply, out);
       break;
     case Dialect::meta:
-      written = protocol::write_meta_reply(created(operation, reply) ? meta_row(row.command, false) : row,
+      written = protocol::write_meta_reply(operation.made ? meta_row(row.command, false) : row,
                                            operation.wanted, operation.returned_key(), reply, out);
       break;
   }
@@ -233,6 +226,9 @@ void ClientSession::sent(size_t bytes) {
 void ClientSession::on_reply(Operation& operation, const protocol::Reply& reply) {
   reply_estimate_ = std::max(reply.value.size + kReplyFrame, reply_estimate_ - reply_estimate_ / 8);
   switch (operation.step) {
+    case Operation::Step::comparing:
+      on_compared(operation, reply);
+      break;
     case Operation::Step::probing:
       on_probed(operation, reply);
       break;

@@ -96,6 +96,10 @@ class ClientSession {
   void refuse_store(Operation& operation);
   void begin_growing(Operation& operation, const protocol::Request& request);
   [[nodiscard]] bool grow_by_ledger(Operation& operation);
+  void ask(Operation& operation, Operation::Step step, protocol::Command command);
+  [[nodiscard]] bool may_grow(Operation& operation, const protocol::Reply& reply);
+  void compare(Operation& operation);
+  void on_compared(Operation& operation, const protocol::Reply& reply);
   void probe(Operation& operation);
   void on_probed(Operation& operation, const protocol::Reply& reply);
   void on_grown(Operation& operation, const protocol::Reply& reply);

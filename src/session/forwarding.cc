@@ -87,6 +87,7 @@ void ClientSession::forward(const protocol::ClientRequest& incoming, base::Input
   operation.client_key_size = static_cast<uint32_t>(request.key.size());
   if (!operation.key.server->ready()) return finish(operation, with_status(Status::temporary_failure));
   if (incoming.fault == Status::too_large) return refuse_store(operation);
+  if (request.invalidate && !account_.ledger->marks_stale()) account_.ledger->set_marks_stale();
   if (!stores_whole_value(request.command) && !grows(request.command)) {
     if (request.create) reserve(operation, quota::item_bytes(size, kCreatedValue, 0));
     return send(operation, request);
@@ -147,7 +148,8 @@ void ClientSession::begin_growing(Operation& operation, const protocol::Request&
     operation.value = {copy, copy->data(), request.value.size};
   }
   ++growing_;
-  if (!grow_by_ledger(operation)) probe(operation);
+  if (grow_by_ledger(operation)) return;
+  operation.cas != 0 ? compare(operation) : probe(operation);
 }
 
 // Where the ledger is certain of the item's version and size, they need not be asked for. Should it be wrong
@@ -174,20 +176,39 @@ bool ClientSession::grow_by_ledger(Operation& operation) {
   return true;
 }
 
-void ClientSession::probe(Operation& operation) {
-  operation.step = Operation::Step::probing;
+// A probe wins a stale item. With the store that follows it is stale no more; so a store that another CAS
+// forbids must be refused before.
+void ClientSession::compare(Operation& operation) {
+  ask(operation, Operation::Step::comparing, Command::describe);
+}
+
+void ClientSession::on_compared(Operation& operation, const protocol::Reply& reply) {
+  if (may_grow(operation, reply)) probe(operation);
+}
+
+void ClientSession::probe(Operation& operation) { ask(operation, Operation::Step::probing, Command::probe); }
+
+void ClientSession::ask(Operation& operation, Operation::Step step, Command command) {
+  operation.step = step;
   if (!operation.key.server->ready())
     return finish_growing(operation, with_status(Status::temporary_failure));
   protocol::Request question;
-  question.command = Command::probe;
+  question.command = command;
   send(operation, question);
 }
 
+// By what the server tells of the item; if not, the operation is finished.
+bool ClientSession::may_grow(Operation& operation, const protocol::Reply& reply) {
+  Status status = reply.status;
+  if (status == Status::not_found) status = Status::not_stored;
+  if (status == Status::ok && operation.cas != 0 && operation.cas != reply.cas) status = Status::exists;
+  if (status == Status::ok) return true;
+  finish_growing(operation, status == reply.status ? reply : with_status(status));
+  return false;
+}
+
 void ClientSession::on_probed(Operation& operation, const protocol::Reply& reply) {
-  if (reply.status == Status::not_found) return finish_growing(operation, with_status(Status::not_stored));
-  if (reply.status != Status::ok) return finish_growing(operation, reply);
-  if (operation.cas != 0 && operation.cas != reply.cas)
-    return finish_growing(operation, with_status(Status::exists));
+  if (!may_grow(operation, reply)) return;
   operation.stored_value = reply.number + operation.value.size;
   operation.stored_flags = reply.flags;
   if (!fits(operation, operation.stored_value, reply.flags)) {

@@ -135,6 +135,9 @@ Found of_count(const Operation& operation, const Reply& reply, int64_t now) {
 
 Found observe(const Operation& operation, const Reply& reply, int64_t now) {
   switch (operation.step) {
+    case Operation::Step::comparing:
+      if (reply.status == Status::not_found) return event(Kind::missed);
+      return std::nullopt;
     case Operation::Step::probing:
       if (reply.status == Status::not_found) return event(Kind::missed);
       if (reply.status != Status::ok) return std::nullopt;

@@ -7,10 +7,12 @@
 
 namespace mctenant::session {
 
+using protocol::Command;
 using protocol::Status;
 
 void Operation::on_reply(const protocol::Reply& reply) {
   if (reserved != 0) key.ledger->release(std::exchange(reserved, 0));
+  made = row->quiet && makes_number(reply);
   // The time is asked for only where an expiry is reckoned from it.
   const int64_t now = expiry != 0 || tells_expiry || step == Step::probing ? accounting->now() : 0;
   if (const auto event = observe(*this, reply, now)) {
@@ -21,6 +23,15 @@ void Operation::on_reply(const protocol::Reply& reply) {
   if ((tells_expiry || unsettled) && reply.status == Status::ok) tell_more(reply, now);
   if (session == nullptr) return drop();
   session->on_reply(*this, reply);
+}
+
+// memcached answers a number that it made even with q. Its reply is that of one that was counted to what a
+// new one would be; whether there was one before, the ledger knows.
+bool Operation::makes_number(const protocol::Reply& reply) const {
+  const bool counts = row->command == Command::increment || row->command == Command::decrement;
+  if (!create || !counts || reply.status != Status::ok || reply.number != initial) return false;
+  quota::KnownItem item{};
+  return !key.ledger->look_up(key.hash, key.tail(), key.generation, item);
 }
 
 void Operation::tell_more(const protocol::Reply& reply, int64_t now) {

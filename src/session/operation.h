@@ -19,7 +19,7 @@ class ClientSession;
 
 // One command of a client, from its arrival until its reply has its place in the client's output.
 //
-//   waiting ─► (probing ─► growing ─►)* answered
+//   waiting ─► (comparing ─►)? (probing ─► growing ─►)* answered
 //
 // Waits in two queues at once, both intrusive: the session's, which is the order of replies, and its server
 // connection's. If the session goes first, the operation is nobody's: when its reply comes it tells the
@@ -28,6 +28,8 @@ class Operation final : public upstream::Call {
  public:
   enum class Step : uint8_t {
     single,        // one request, one reply
+    comparing,     // append, prepend with a CAS: asking for that alone, as a stale item is won by asking for
+                   // more
     probing,       // append, prepend: asking for size and CAS
     growing,       // … and storing on condition of that CAS
     dropping_old,  // a store that is too large: removing what it would have replaced
@@ -85,6 +87,7 @@ class Operation final : public upstream::Call {
   protocol::MetaReturn wanted;     // meta
   Step step = Step::single;
   bool answered = false;
+  bool made = false;  // a number that was made, not counted
   uint8_t attempts = 0;
   // As in the request.
   bool create;
@@ -105,6 +108,7 @@ class Operation final : public upstream::Call {
   uint64_t reserved = 0;  // in the ledger
 
  private:
+  [[nodiscard]] bool makes_number(const protocol::Reply& reply) const;
   void tell_more(const protocol::Reply& reply, int64_t now);
 
   KeptKey client_key_;

@@ -182,7 +182,7 @@ class Talk:
 
     def told(self):
         told = []
-        for wire in self.wires.values():
+        for wire in sorted(self.wires.values(), key=lambda wire: wire is self.wire):  # the last is this connection's
             self.dialect.decode(bytes(wire.received), told)
         return told
 

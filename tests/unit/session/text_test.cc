@@ -364,12 +364,7 @@ TEST_F(Text, WhatAReplyDoesNotTellIsAskedFor) {
 // Whoever reads a stale item first wins the right to make it anew: that is a client's.
 TEST_F(Text, AQuestionAboutAStaleItemWinsNothing) {
   (void)talk("set a0 0 0 1\r\n5\r\n");
-  h_.send("md a0 I\r\n");
-  h_.reply(0, Status::ok);
-  ASSERT_EQ(h_.server(0).waiting().size(), 1U);
-  EXPECT_EQ(h_.server(0).waiting().front().request.command, Command::describe);
-  h_.answer_all();
-  // Asked for another reason, it is given back, and its new CAS is learned.
+  // Of one that was marked before this process began the win is given back, and its new CAS is learned.
   TrackedKey key;
   Account account{&h_.tenant(), &h_.tenant().shard(0), &h_.ledger(), &h_.pool()};
   const std::string server_key = std::string(h_.tenant().prefix(h_.tenant().shard(0))) + "a0";
@@ -398,10 +393,40 @@ TEST_F(Text, AQuestionAboutAStaleItemWinsNothing) {
   ASSERT_TRUE(h_.ledger().look_up(h_.ledger().hash("a0"), "a0", 1, item));
   EXPECT_EQ(item.cas, 8U);
   EXPECT_TRUE(item.certain);
+  // From the first that a client marks on, the question is one that wins nothing, whatever it is asked for.
+  h_.send("md a0 I\r\n");
+  h_.reply(0, Status::ok);
+  for (int question = 0; question < 2; ++question) {
+    ASSERT_EQ(h_.server(0).waiting().size(), 1U);
+    EXPECT_EQ(h_.server(0).waiting().front().request.command, Command::describe);
+    h_.answer_all();
+    if (question == 0) h_.context().accounting->probe(key);
+  }
+}
+
+TEST_F(Text, AnAppendThatItsCasForbidsWinsNothing) {
+  (void)talk("set a0 0 0 1\r\n5\r\nmd a0 I\r\n");
+  const std::string server_key = std::string(h_.tenant().prefix(h_.tenant().shard(0))) + "a0";
+  h_.send("ms a0 1 MA C77\r\nx\r\n");
+  ASSERT_EQ(h_.server(0).waiting().size(), 1U);
+  EXPECT_EQ(h_.server(0).waiting().front().request.command, Command::describe);
+  protocol::Reply described;
+  described.status = Status::ok;
+  described.cas = 8;
+  described.number = quota::item_bytes(server_key.size(), 1, 0);
+  h_.reply(0, described);
+  EXPECT_EQ(h_.take_received(), "EX\r\n");
+  h_.send("ms a0 1 MA C8\r\nx\r\n");
+  h_.reply(0, described);
+  ASSERT_EQ(h_.server(0).waiting().size(), 1U);
+  EXPECT_EQ(h_.server(0).waiting().front().request.command, Command::probe);
+  h_.answer_all();
 }
 
 TEST_F(Text, ANumberThatWasMadeIsAnsweredEvenWithQ) {
   EXPECT_EQ(talk("ma n N0 J5 q c\r\nma n N0 J5 q c\r\nmn\r\n"), "HD c1\r\nMN\r\n");
+  // What was counted to the same number was not made.
+  EXPECT_EQ(talk("ma n N0 J5 MD q\r\nma n N0 J5 D0 q\r\nma m N0 q\r\nmn\r\n"), "HD\r\nMN\r\n");
 }
 
 TEST_F(Text, AStaleStoreIsAStore) {
