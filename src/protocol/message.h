@@ -77,6 +77,8 @@ struct Request {
   bool sets_expiry = false;   // remove with invalidate: `expiry` is to be set
   bool tells_expiry = false;  // the reply says when the item expires, after all that the request does to it
   bool unsettled = false;     // the reply does not tell all that the request may have changed
+  bool wins_nothing =
+      false;  // not to win the right to make an item anew that is about to expire (R is left out)
   // The flags as the client wrote them, and which they are (MetaFlags); meta_get, increment and decrement go
   // to the server with them.
   std::string_view meta_flags;

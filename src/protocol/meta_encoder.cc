@@ -65,8 +65,8 @@ void write_store(const Request& request, std::string_view key, base::OutputQueue
 }
 
 // A client's flags, but for those whose meaning ends here: key and opaque are put back into the reply, and
-// the server always replies.
-void write_client_flags(std::string_view flags, Line& line) {
+// the server always replies. R asks for the right to make the item anew.
+void write_client_flags(std::string_view flags, bool wins_nothing, Line& line) {
   for (std::string_view word = take_short_word(flags); !word.empty(); word = take_short_word(flags)) {
     switch (word.front()) {
       case 'b':
@@ -76,6 +76,9 @@ void write_client_flags(std::string_view flags, Line& line) {
       case 'O':
       case 'P':
         break;
+      case 'R':
+        if (wins_nothing) break;
+        [[fallthrough]];
       default:
         line.text(" ").text(word);
     }
@@ -91,7 +94,7 @@ void require(const Request& request, char letter, Line& line) {
 void write_meta_get(const Request& request, std::string_view key, base::OutputQueue& out) {
   Line line(out, kMaxLine + request.meta_flags.size());
   line.text("mg ").text(key);
-  write_client_flags(request.meta_flags, line);
+  write_client_flags(request.meta_flags, request.wins_nothing, line);
   if ((request.meta_seen & meta_bit('v')) == 0) require(request, 's', line);
   require(request, 'c', line);
   require(request, 'f', line);
@@ -102,7 +105,7 @@ void write_meta_get(const Request& request, std::string_view key, base::OutputQu
 void write_meta_arithmetic(const Request& request, std::string_view key, base::OutputQueue& out) {
   Line line(out, kMaxLine + request.meta_flags.size());
   line.text("ma ").text(key);
-  write_client_flags(request.meta_flags, line);
+  write_client_flags(request.meta_flags, request.wins_nothing, line);
   require(request, 'v', line);
   require(request, 'c', line);
   if (request.tells_expiry) require(request, 't', line);

@@ -36,6 +36,14 @@ class Accounting::Probe final : public upstream::Call {
     send(Step::describing, question);
   }
 
+  void give_back(uint64_t cas) {
+    protocol::Request request;
+    request.command = Command::remove;
+    request.invalidate = true;
+    request.cas = cas;
+    send(Step::returning, request);
+  }
+
   // Without an answer the connection is lost, and what it leaves in doubt is crawled.
   void on_reply(const protocol::Reply& reply) override {
     const bool ready = key_.server->ready();
@@ -60,13 +68,6 @@ class Accounting::Probe final : public upstream::Call {
     accounting_.ask(key_);
     accounting_.figures_.probes.add();
     key_.server->send(request, key_.server_key.view(), *this);
-  }
-  void give_back(uint64_t cas) {
-    protocol::Request request;
-    request.command = Command::remove;
-    request.invalidate = true;
-    request.cas = cas;
-    send(Step::returning, request);
   }
   void tell(const protocol::Reply& reply) {
     quota::Event event;
@@ -184,6 +185,10 @@ void Accounting::probe(const TrackedKey& key) {
 
 void Accounting::describe(const TrackedKey& key) {
   if (key.server->ready()) base::FreeList<Probe>::make(*this, key)->describe();
+}
+
+void Accounting::give_back(const TrackedKey& key, uint64_t cas) {
+  if (key.server->ready()) base::FreeList<Probe>::make(*this, key)->give_back(cas);
 }
 
 uint32_t Accounting::make_room(const Account& account, const TrackedKey& spared, uint32_t most) {

@@ -55,6 +55,9 @@ class Accounting {
   void probe(const TrackedKey& key);
   // Asks without reading the item, as a client would, but also without its flags.
   void describe(const TrackedKey& key);
+  // Gives back the right to make a stale item anew that a read has won from the version `cas`: the next one
+  // to read it wins it. The item gets another CAS, which goes to the ledger.
+  void give_back(const TrackedKey& key, uint64_t cas);
 
   // Evicts the account's coldest items while it is over its limit, `most` at a time, but for the one that the
   // room is for: a store may depend on it. Returns how many.

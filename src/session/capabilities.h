@@ -1,5 +1,6 @@
 #pragma once
 
+#include "protocol/command_row.h"
 #include "protocol/message.h"
 #include "tenant/capabilities.h"
 
@@ -22,6 +23,18 @@ namespace mctenant::session {
     default:
       return {Capability::write};
   }
+}
+
+// Whether a read that the server takes for one of the meta protocol must not win the right to make an item
+// anew: its client may not store, or speaks a protocol in which nobody can be told. A read that tells the CAS
+// to one who may store keeps it, since the CAS would not stay the item's.
+[[nodiscard]] constexpr bool must_not_win(const protocol::CommandRow& row,
+                                          tenant::Capabilities capabilities) {
+  using protocol::Command;
+  if (!capabilities.has(tenant::Capability::write)) return true;
+  if (row.command == Command::touch) return true;
+  const bool gets = row.command == Command::get || row.command == Command::get_and_touch;
+  return gets && row.dialect == protocol::Dialect::text && !row.returns_cas;
 }
 
 // What is answered where it is not allowed: as if the item were not there, which every client library takes

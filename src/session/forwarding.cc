@@ -90,7 +90,11 @@ void ClientSession::forward(const protocol::ClientRequest& incoming, base::Input
   if (request.invalidate && !account_.ledger->marks_stale()) account_.ledger->set_marks_stale();
   if (!stores_whole_value(request.command) && !grows(request.command)) {
     if (request.create) reserve(operation, quota::item_bytes(size, kCreatedValue, 0));
-    return send(operation, request);
+    operation.wins_nothing = must_not_win(*incoming.row, capabilities_);
+    if (!operation.wins_nothing || request.meta_flags.empty()) return send(operation, request);
+    protocol::Request read = request;
+    read.wins_nothing = true;
+    return send(operation, read);
   }
   protocol::Request store = request;
   if (store.value.size >= kShareFrom) store.value = in.share({store.value.data, store.value.size});

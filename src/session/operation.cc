@@ -21,6 +21,7 @@ void Operation::on_reply(const protocol::Reply& reply) {
     accounting->probe(key);
   }
   if ((tells_expiry || unsettled) && reply.status == Status::ok) tell_more(reply, now);
+  if (reply.won && wins_nothing) return give_back(reply);
   if (session == nullptr) return drop();
   session->on_reply(*this, reply);
 }
@@ -32,6 +33,16 @@ bool Operation::makes_number(const protocol::Reply& reply) const {
   if (!create || !counts || reply.status != Status::ok || reply.number != initial) return false;
   quota::KnownItem item{};
   return !key.ledger->look_up(key.hash, key.tail(), key.generation, item);
+}
+
+// The client is told what memcached tells whoever comes second.
+void Operation::give_back(const protocol::Reply& reply) {
+  accounting->give_back(key, reply.cas);
+  if (session == nullptr) return drop();
+  protocol::Reply told = reply;
+  told.won = false;
+  told.taken = true;
+  session->on_reply(*this, told);
 }
 
 void Operation::tell_more(const protocol::Reply& reply, int64_t now) {

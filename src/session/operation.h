@@ -94,6 +94,7 @@ class Operation final : public upstream::Call {
   bool invalidate;
   bool tells_expiry;
   bool unsettled;
+  bool wins_nothing = false;  // a right to make a stale item anew is given back, and not told
   uint32_t client_key_size = 0;
   uint64_t cas;  // the client's
   uint64_t initial;
@@ -110,6 +111,7 @@ class Operation final : public upstream::Call {
  private:
   [[nodiscard]] bool makes_number(const protocol::Reply& reply) const;
   void tell_more(const protocol::Reply& reply, int64_t now);
+  void give_back(const protocol::Reply& reply);
 
   KeptKey client_key_;
   bool client_key_is_tail_ = false;

@@ -154,6 +154,39 @@ TEST_F(Capabilities, CountInTextAsInBinary) {
   EXPECT_EQ(alice_.fetch("b"), "x");
 }
 
+// Whoever wins a stale item, or one that is about to expire, is to make it anew: nobody who may not store.
+TEST_F(Capabilities, WithoutWriteNoItemIsWon) {
+  TextClient app(world_.mctenant.address(), "app", "a");
+  TextClient reader(world_.mctenant.address(), "reader", "r");
+  BinaryClient binary = as("reader", "r");
+  ASSERT_EQ(app.talk("ms s 1 T300\r\nx\r\nmd s I T60\r\nms r 1 T80\r\ny\r\n"), "HD\r\nHD\r\nHD\r\n");
+  EXPECT_EQ(reader.talk("mg r v R90\r\n"), "VA 1\r\ny\r\n");
+  EXPECT_EQ(app.talk("mg r v R90\r\n"), "VA 1 W\r\ny\r\n");
+  EXPECT_EQ(reader.talk("mg r v R90\r\n"), "VA 1 Z\r\ny\r\n");
+
+  // What is won for a moment is given back behind the reply.
+  const auto app_wins = [&app] {
+    return wait_until(
+        [&] {
+          const std::string reply = app.talk("mg s v\r\n");
+          EXPECT_TRUE(reply == "VA 1 X W\r\nx\r\n" || reply == "VA 1 Z X\r\nx\r\n") << reply;
+          return reply == "VA 1 X W\r\nx\r\n";
+        },
+        2s);
+  };
+  EXPECT_EQ(reader.talk("mg s v\r\n"), "VA 1 Z X\r\nx\r\n");
+  EXPECT_TRUE(app_wins());
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(app.talk("md s I T60\r\n"), "HD\r\n");
+    EXPECT_EQ(reader.talk(i == 0 ? "get s\r\n" : "gets s\r\n").substr(0, 11), "VALUE s 0 1");
+    EXPECT_EQ(binary.fetch("s"), "x");
+    EXPECT_TRUE(app_wins());
+  }
+  // Without a CAS in the reply, a classic get of one who may store wins nothing, either.
+  ASSERT_EQ(app.talk("md s I T60\r\nget s\r\n"), "HD\r\nVALUE s 0 1\r\nx\r\nEND\r\n");
+  EXPECT_TRUE(app_wins());
+}
+
 TEST_F(Capabilities, AreThoseOfTheCredentialHoweverItSignsIn) {
   BinaryClient client = world_.mctenant.connect();
   ScramClient scram("SCRAM-SHA-256", "reader", "r");

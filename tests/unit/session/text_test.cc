@@ -361,6 +361,32 @@ TEST_F(Text, WhatAReplyDoesNotTellIsAskedFor) {
   EXPECT_EQ(probes(), before + 3);
 }
 
+// What reads in memcached's classic text wins nothing there, and so gives back what `mg` has won for it.
+TEST_F(Text, AClassicReadGivesBackWhatItWins) {
+  (void)talk("set a0 0 0 1\r\n5\r\n");
+  const auto win = [this](const std::string& line, const std::string& answer) {
+    h_.send(line);
+    protocol::Reply won;
+    won.status = Status::ok;
+    won.cas = 7;
+    won.stale = won.won = true;
+    won.value = {{}, "5", 1};
+    h_.reply(0, won);
+    EXPECT_EQ(h_.take_received(), answer);
+    // Behind a question, where the ledger had another CAS.
+    const bool given_back =
+        !h_.server(0).waiting().empty() && h_.server(0).waiting().back().request.invalidate;
+    EXPECT_TRUE(!given_back || h_.server(0).waiting().back().request.cas == 7);
+    h_.answer_all();
+    return given_back;
+  };
+  EXPECT_TRUE(win("get a0\r\n", "VALUE a0 0 1\r\n5\r\nEND\r\n"));
+  EXPECT_TRUE(win("gat 30 a0\r\n", "VALUE a0 0 1\r\n5\r\nEND\r\n"));
+  EXPECT_TRUE(win("touch a0 30\r\n", "TOUCHED\r\n"));
+  EXPECT_FALSE(win("gets a0\r\n", "VALUE a0 0 1 7\r\n5\r\nEND\r\n")) << "its CAS is to stay the item's";
+  EXPECT_FALSE(win("mg a0 v\r\n", "VA 1 X W\r\n5\r\n"));
+}
+
 // Whoever reads a stale item first wins the right to make it anew: that is a client's.
 TEST_F(Text, AQuestionAboutAStaleItemWinsNothing) {
   (void)talk("set a0 0 0 1\r\n5\r\n");
