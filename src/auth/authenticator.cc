@@ -43,7 +43,8 @@ class Conversation final : public SignIn, public cyrus::Judge {
   [[nodiscard]] Result start(std::string_view mechanism, std::string_view initial_response,
                              Done done) override {
     const std::optional<Mechanism> found = find_mechanism(mechanism);
-    if (state_ != State::fresh || !found || !offered_.has(*found)) return end(Verdict::refused);
+    if (state_ != State::fresh) return end(Verdict::refused);
+    if (!found || !offered_.has(*found)) return end(Verdict::not_offered);
     mechanism_ = *found;
     return take(initial_response, std::move(done));
   }

@@ -20,11 +20,12 @@ inline constexpr size_t kMaxMessage = 4096;
 inline constexpr size_t kMaxScramMessage = 1024;
 
 enum class Verdict {
-  accepted,   // username is signed in
-  refused,    // wrong password, unknown user, unlisted mechanism, malformed message: not to be told apart
-  challenge,  // send `challenge`, then step()
-  busy,       // too many passwords wait to be checked: try again later
-  pending,    // the result comes through the callback
+  accepted,     // username is signed in
+  refused,      // wrong password, unknown user, malformed message: not to be told apart
+  not_offered,  // the mechanism is not among those offered, or none: tells nothing of any user
+  challenge,    // send `challenge`, then step()
+  busy,         // too many passwords wait to be checked: try again later
+  pending,      // the result comes through the callback
 };
 
 struct Result {

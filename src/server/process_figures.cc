@@ -91,6 +91,7 @@ void ProcessFigures::write_clients(admin::MetricsWriter& out) const {
   const char* help = "Sign-ins by outcome.";
   out.counter(sign_ins, help, {{"outcome", "accepted"}}, sum(&Clients::sign_ins_accepted));
   out.counter(sign_ins, help, {{"outcome", "refused"}}, sum(&Clients::sign_ins_refused));
+  out.counter(sign_ins, help, {{"outcome", "not_offered"}}, sum(&Clients::sign_ins_not_offered));
   out.counter(sign_ins, help, {{"outcome", "busy"}}, sum(&Clients::sign_ins_busy));
 }
 

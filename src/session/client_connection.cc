@@ -114,6 +114,15 @@ void ClientConnection::on_signed_out() {
   sign_in_deadline_->start(context_.limits.sign_in_timeout);
 }
 
+void ClientConnection::on_not_offered(std::string_view mechanism) {
+  const auto known = auth::find_mechanism(mechanism);
+  const bool for_tls = known && traits_->sign_in.mechanisms.has(*known);
+  log_stranger(fmt::format("a client wants to sign in by {}, which {} (it offers {})",
+                           known ? name_of(*known) : "a mechanism that mctenant has not",
+                           for_tls ? "this listener takes over TLS only" : "this listener does not offer",
+                           list_of(offered())));
+}
+
 void ClientConnection::on_deadline() {
   if (stream_->handshaking()) return finish(CloseReason::handshake_timeout);
   session_.on_sign_in_timeout();

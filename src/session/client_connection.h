@@ -54,6 +54,7 @@ class ClientConnection final : public net::Discardable, private net::Stream::Han
   }
   void on_signed_in() override;
   void on_signed_out() override;
+  void on_not_offered(std::string_view mechanism) override;
   void finish(CloseReason reason) override;
 
   [[nodiscard]] bool judge_first_bytes(base::InputBuffer& in);

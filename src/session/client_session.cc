@@ -98,6 +98,10 @@ void ClientSession::refuse(const protocol::ClientRequest& request) {
   answer(push(request), reply);
   if (request.fault != Status::auth_error) return context_.figures.requests_malformed.add();
   context_.figures.commands_refused.add();
+  count_refusal();
+}
+
+void ClientSession::count_refusal() {
   if (++refusals_ >= context_.limits.sign_in_refusals) close_when_answered(CloseReason::refusals);
 }
 

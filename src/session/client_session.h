@@ -69,6 +69,7 @@ class ClientSession {
   void take_local(const protocol::ClientRequest& request);
   void take_barrier(const protocol::ClientRequest& request);
   void refuse(const protocol::ClientRequest& request);
+  void count_refusal();
   void close_when_answered(CloseReason reason);
 
   // Order and back-pressure (client_session.cc).
@@ -117,6 +118,7 @@ class ClientSession {
                      std::string_view message);
   void step_sign_in(const protocol::ClientRequest& request);
   void on_sign_in(const auth::Result& result);
+  void count_wrong_sign_in(std::string_view claimed);
   [[nodiscard]] bool enter(std::string_view username);
   void sign_out();
   // Nobody waits for the verdict any more.

@@ -35,6 +35,7 @@ struct Figures {
   base::Counter sign_ins_accepted;
   std::array<base::Counter, auth::kMechanismNames.size()> sign_ins_by;  // … and by which mechanism
   base::Counter sign_ins_refused;
+  base::Counter sign_ins_not_offered;  // by a mechanism that the listener does not offer
   base::Counter sign_ins_busy;
   base::Counter commands_refused;  // before sign-in
   base::Counter requests;          // of any kind

@@ -12,6 +12,10 @@ using protocol::Status;
 
 // Dalli 2 takes an empty body of either for a broken reply.
 constexpr std::string_view kAccepted = "Authenticated";
+// Both begin as memcached's words for a wrong password, which clients know.
+constexpr std::string_view kNotOffered = "Auth failure. This mechanism is not offered here";
+constexpr std::string_view kNotOfferedLine =
+    "CLIENT_ERROR authentication failure: passwords are not taken here";
 constexpr std::string_view kBusy = "Too many sign-ins wait; try again";
 constexpr std::string_view kTooMany = "Too many connections of this tenant";
 constexpr std::string_view kBusyLine = "SERVER_ERROR too many sign-ins wait; try again";
@@ -63,7 +67,10 @@ void ClientSession::start_sign_in(const protocol::ClientRequest& request, std::s
   barrier_opaque_ = request.opaque;
   sign_in_ = context_.authenticator->begin(transport_.offered());
   set_state(State::signing_in);
-  on_sign_in(sign_in_->start(mechanism, message, [this](const auth::Result& result) { on_sign_in(result); }));
+  const auth::Result result =
+      sign_in_->start(mechanism, message, [this](const auth::Result& later) { on_sign_in(later); });
+  if (result.verdict == auth::Verdict::not_offered) transport_.on_not_offered(mechanism);
+  on_sign_in(result);
 }
 
 void ClientSession::step_sign_in(const protocol::ClientRequest& request) {
@@ -101,17 +108,26 @@ void ClientSession::on_sign_in(const auth::Result& result) {
       context_.figures.sign_ins_busy.add();
       conclude(request, Status::temporary_failure, kBusy, kBusyLine);
       break;
+    case Verdict::not_offered:
+      context_.figures.sign_ins_not_offered.add();
+      conclude(request, Status::auth_error, kNotOffered, kNotOfferedLine);
+      count_refusal();
+      break;
     default:
-      context_.figures.sign_ins_refused.add();
-      // After the verdict, and whether there is such a user or not.
-      if (const tenant::Entry* entry = context_.directory().find_by_username(result.claimed)) {
-        entry->tenant->shard(context_.worker).counters.auth_errors.add();
-      }
+      count_wrong_sign_in(result.claimed);
       conclude(request, Status::auth_error, text_of(Status::auth_error));
-      if (++refusals_ >= context_.limits.sign_in_refusals) close_when_answered(CloseReason::refusals);
+      count_refusal();
       break;
   }
   update_flow();
+}
+
+// After the verdict, and whether there is such a user or not.
+void ClientSession::count_wrong_sign_in(std::string_view claimed) {
+  context_.figures.sign_ins_refused.add();
+  if (const tenant::Entry* entry = context_.directory().find_by_username(claimed)) {
+    entry->tenant->shard(context_.worker).counters.auth_errors.add();
+  }
 }
 
 bool ClientSession::enter(std::string_view username) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 
 #include "auth/mechanisms.h"
 #include "base/output_queue.h"
@@ -30,6 +31,8 @@ class Transport {
   // Before sign-in a connection has a deadline, and little is read ahead.
   virtual void on_signed_in() = 0;
   virtual void on_signed_out() = 0;
+  // The client has asked to sign in by what offered() has not; `mechanism` is any bytes.
+  virtual void on_not_offered(std::string_view mechanism) = 0;
 
   // Sends what is in output(), then closes. The session gets no more calls but its destructor.
   virtual void finish(CloseReason reason) = 0;

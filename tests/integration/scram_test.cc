@@ -113,14 +113,27 @@ TEST_F(Scram, AsManyAsRefusalsMayBeCloseTheConnection) {
 }
 
 TEST(ScramListener, WithScramAloneRefusesPlain) {
-  World world({.listener = R"("mechanisms": ["SCRAM-SHA-256", "SCRAM-SHA-512", "SCRAM-SHA-1"])"});
+  World world(
+      {.workers = 1, .listener = R"("mechanisms": ["SCRAM-SHA-256", "SCRAM-SHA-512", "SCRAM-SHA-1"])"});
   const std::string& password = world.mctenant.password("alice");
   BinaryClient client = world.mctenant.connect();
   EXPECT_EQ(offered(client), "SCRAM-SHA-256 SCRAM-SHA-512 SCRAM-SHA-1");
   EXPECT_EQ(client.status_of(plain("alice", password)), status::kAuth);
   EXPECT_FALSE(signed_in(client));
   TextClient text(world.mctenant.address());
-  EXPECT_EQ(text.offer("any", "alice " + password), "CLIENT_ERROR authentication failure\r\n");
+  EXPECT_EQ(text.offer("any", "alice " + password),
+            "CLIENT_ERROR authentication failure: passwords are not taken here\r\n");
+  EXPECT_NE(world.mctenant.metrics().find("mctenant_sign_ins_total{outcome=\"not_offered\"} 2\n"),
+            std::string::npos);
+  EXPECT_NE(world.mctenant.metrics().find("mctenant_sign_ins_total{outcome=\"refused\"} 0\n"),
+            std::string::npos);
+  const std::string line = world.mctenant.address() +
+                           ": a client wants to sign in by PLAIN, which this listener does not offer (it "
+                           "offers SCRAM-SHA-256 SCRAM-SHA-512 SCRAM-SHA-1): 127.0.0.1:";
+  const auto log = [&world] { return world.mctenant.process().output(); };
+  EXPECT_TRUE(wait_until([&] { return log().find(line) != std::string::npos; }, 5s)) << log();
+  EXPECT_EQ(log().find("a client wants", log().find(line) + line.size()), std::string::npos)
+      << "one line in a while";
   for (const char* mechanism : {"SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"}) {
     EXPECT_EQ(sign_in_by_scram(client, "alice", password, mechanism).status, status::kOk) << mechanism;
     EXPECT_TRUE(signed_in(client));
@@ -153,6 +166,7 @@ TEST(ScramListener, TlsIsWhatPlainMayRequireAndThePolicyIsReloaded) {
   BinaryClient in_the_clear = world.world.mctenant.connect();
   EXPECT_EQ(offered(in_the_clear), "SCRAM-SHA-256");
   EXPECT_EQ(in_the_clear.status_of(plain("alice", "alice's password")), status::kAuth);
+  EXPECT_TRUE(world.logs("a client wants to sign in by PLAIN, which this listener takes over TLS only"));
   BinaryClient encrypted = world.sign_in();
   EXPECT_EQ(offered(encrypted), "PLAIN SCRAM-SHA-256");
 

@@ -398,6 +398,7 @@ class SessionHarness final : private session::Transport {
     redeliver_ = true;
   }
   [[nodiscard]] auth::Mechanisms offered() const override { return offered_; }
+  void on_not_offered(std::string_view) override {}
   void on_signed_in() override { has_deadline_ = false; }
   void on_signed_out() override { has_deadline_ = true; }
   void finish(session::CloseReason reason) override { finished_ = reason; }

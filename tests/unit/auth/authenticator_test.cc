@@ -132,12 +132,12 @@ TEST_F(AuthenticatorTest, MechanismsThatAreNotOfferedAreRefused) {
                                "%s%n"sv}) {
     for (const auto& message : {plain("acme", "secret"), std::string(), std::string("anonymous")}) {
       const Result result = sign_in(authenticator_, worker_, mechanism, message, plain("acme", "secret"));
-      EXPECT_EQ(result.verdict, Verdict::refused) << mechanism;
+      EXPECT_EQ(result.verdict, Verdict::not_offered) << mechanism;
       EXPECT_TRUE(result.username.empty());
     }
   }
   EXPECT_EQ(sign_in(authenticator_, worker_, std::string(1 << 20, 'P'), plain("acme", "secret")).verdict,
-            Verdict::refused);
+            Verdict::not_offered);
 }
 
 TEST_F(AuthenticatorTest, MalformedMessagesAreRefusedWithoutAPasswordCheck) {

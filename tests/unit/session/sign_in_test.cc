@@ -190,7 +190,10 @@ TEST(SignIn, WhatTheConnectionIsNotOfferedIsRefused) {
   const auto& who = HarnessUsers::instance().users[0];
   text.send("set any 0 0 " + std::to_string(who.name.size() + 1 + who.password.size()) + "\r\n" + who.name +
             " " + who.password + "\r\n");
-  EXPECT_EQ(text.take_received(), "CLIENT_ERROR authentication failure\r\n") << "it is PLAIN in other words";
+  EXPECT_EQ(text.take_received(), "CLIENT_ERROR authentication failure: passwords are not taken here\r\n")
+      << "it is PLAIN in other words";
+  EXPECT_EQ(text.context().figures.sign_ins_not_offered.get(), 1U);
+  EXPECT_EQ(text.context().figures.sign_ins_refused.get(), 0U);
 }
 
 TEST(SignIn, UnlistedMechanismsAreRefused) {
