@@ -61,9 +61,8 @@ void parse_tenancy(Object& root, Config& config, std::vector<PendingPassword>& p
 void parse_root(Object& root, const std::string& folder, Config& config, FileSet& files,
                 std::vector<PendingPassword>& passwords) {
   std::vector<PendingCredential> bound;
-  if (const auto value = root.need("listeners", "[{\"address\": \"0.0.0.0:11211\"}]")) {
-    parse_listeners(*value, folder, config.listeners, files, bound);
-  }
+  const auto listeners = root.need("listeners", "[{\"address\": \"0.0.0.0:11211\"}]");
+  if (listeners) parse_listeners(*listeners, folder, config.listeners, files, bound);
   if (const auto value = root.find("admin")) config.admin = parse_admin(*value, folder);
   const auto workers = root.find("workers");
   config.workers = workers_for(workers ? workers->number(0, kMaxWorkers).value_or(0) : 0);
@@ -72,6 +71,7 @@ void parse_root(Object& root, const std::string& folder, Config& config, FileSet
   if (const auto value = root.find("limits")) parse_limits(*value, config.limits);
   parse_tenancy(root, config, passwords);
   check_bound_listeners(bound, config.tenants);
+  if (!config.listeners.empty()) check_mechanisms(*listeners, config.listeners, config.tenants, passwords);
   root.finish();
 }
 

@@ -62,6 +62,11 @@ struct TenantContext {
   bool has_namespace;
 };
 
+// Warns of each listener to which nobody can sign in, for want of a verifier of its mechanisms.
+void check_mechanisms(const Value& value, const std::vector<Listener>& listeners,
+                      const std::vector<TenantConfig>& tenants,
+                      const std::vector<PendingPassword>& passwords);
+
 void parse_tenants(const Value& value, const TenantContext& context, std::vector<TenantConfig>& tenants,
                    std::vector<PendingPassword>& passwords);
 

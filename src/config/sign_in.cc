@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <utility>
+
 #include "config/sections.h"
 
 namespace mctenant::config {
@@ -29,7 +32,57 @@ auth::Mechanisms parse_mechanisms(const Value& value) {
   return mechanisms;
 }
 
+// Beside that of SCRAM-SHA-256, which all have, and which is PLAIN's too.
+bool has_verifier(const tenant::Credential& credential, auth::Mechanisms offered) {
+  return std::any_of(
+      credential.others.begin(), credential.others.end(), [offered](const auth::Verifier& one) {
+        return (offered.has(auth::Mechanism::scram_sha_512) && one.hash == auth::Hash::sha_512) ||
+               (offered.has(auth::Mechanism::scram_sha_1) && one.hash == auth::Hash::sha_1);
+      });
+}
+
+// All credentials, and those that have a verifier for what is offered.
+std::pair<size_t, size_t> count_credentials(const std::vector<TenantConfig>& tenants,
+                                            auth::Mechanisms offered) {
+  size_t any = 0;
+  size_t served = 0;
+  for (const TenantConfig& tenant : tenants) {
+    any += tenant.credentials.size();
+    served += static_cast<size_t>(std::count_if(
+        tenant.credentials.begin(), tenant.credentials.end(),
+        [offered](const tenant::Credential& credential) { return has_verifier(credential, offered); }));
+  }
+  return {any, served};
+}
+
+// By themselves, its clients may be signed in without a mechanism.
+bool needs_mechanism(const Listener& listener) {
+  return listener.credential.empty() && !(listener.tls && listener.tls->client_identity());
+}
+
 }  // namespace
+
+void check_mechanisms(const Value& value, const std::vector<Listener>& listeners,
+                      const std::vector<TenantConfig>& tenants,
+                      const std::vector<PendingPassword>& passwords) {
+  const auto items = value.list("listeners");
+  // Of passwords, verifiers are made for all that is offered.
+  if (!items || items->size() != listeners.size() || !passwords.empty()) return;
+  for (size_t i = 0; i < listeners.size(); ++i) {
+    const auth::Mechanisms offered = listeners[i].sign_in.offered(listeners[i].tls != nullptr);
+    if (!needs_mechanism(listeners[i]) || offered.empty() || offered.has(auth::Mechanism::plain) ||
+        offered.has(auth::Mechanism::scram_sha_256)) {
+      continue;
+    }
+    const auto [any, served] = count_credentials(tenants, offered);
+    if (any == 0 || served > 0) continue;
+    const auto place = Object((*items)[i]).find("mechanisms");
+    (place ? *place : (*items)[i])
+        .warn("offers " + std::string(list_of(offered)) +
+              " only, for which no credential has a verifier: nobody can sign in; add \"SCRAM-SHA-256\", or "
+              "verifiers by `mctenant verifier --mechanism`");
+  }
+}
 
 auth::SignInPolicy parse_sign_in(Object& listener, bool tls) {
   auth::SignInPolicy policy;

@@ -215,6 +215,24 @@ TEST(Config, NobodyWhoCanSignInIsWarnedOf) {
   EXPECT_THAT(warnings(with_tenant(R"({"credentials": []})")), ElementsAre(HasSubstr("has no credentials")));
 }
 
+TEST(Config, AListenerWhoseMechanismsNoVerifierIsForIsWarnedOf) {
+  const auto told = [](const std::string& listener, const std::string& verifiers) {
+    return warnings(R"({"listeners": [{"address": "127.0.0.1:0"}, {)" + listener + "}], " + kPools +
+                    R"(, "tenants": {"acme": {"credentials": [{"username": "u", )" + verifiers + "}]}}}");
+  };
+  const std::string usual = R"("verifier": ")" + kVerifier + "\"";
+  const std::string both = R"("verifier": [")" + kVerifier + R"(", ")" + kVerifier1 + R"("])";
+  const std::string sha1 = R"("address": "/s", "mechanisms": ["SCRAM-SHA-1"])";
+  EXPECT_THAT(told(sha1, usual), ElementsAre(HasSubstr("/listeners/1/mechanisms: offers SCRAM-SHA-1 only")));
+  EXPECT_THAT(
+      told(R"("address": "/s", "mechanisms": ["PLAIN", "SCRAM-SHA-512"], "plain_requires_tls": true)", both),
+      ElementsAre(HasSubstr("offers SCRAM-SHA-512 only")));
+  EXPECT_THAT(told(sha1, both), IsEmpty());
+  EXPECT_THAT(told(sha1, R"("password": "p")"), IsEmpty()) << "its verifiers are made";
+  EXPECT_THAT(told(sha1 + R"(, "credential": "u")", usual), IsEmpty()) << "nobody signs in there";
+  EXPECT_THAT(told(R"("address": "/s", "mechanisms": ["PLAIN"])", usual), IsEmpty());
+}
+
 TEST(Config, ManyTenantsAreReadInTimeProportionalToTheirNumber) {
   std::string tenants;
   for (int i = 0; i < 5000; ++i) {
