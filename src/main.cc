@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "server/demo.h"
 #include "server/server.h"
+#include "config/places.h"
 
 namespace {
 
@@ -43,7 +44,11 @@ int serve(const std::string& file) {
 }
 
 int check(const std::string& file) {
-  const config::Parsed parsed = config::load(file);
+  config::Parsed parsed = config::load(file);
+  if (parsed.config) {
+    for (config::Finding& missing : config::missing_places(*parsed.config))
+      parsed.warnings.push_back(std::move(missing));
+  }
   for (const config::Finding& fault : parsed.faults) std::cout << fault.format(file) << "\n";
   for (const config::Finding& warning : parsed.warnings) {
     std::cout << "warning: " << warning.format(file) << "\n";

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "base/log.h"
@@ -56,6 +57,26 @@ void remove_abandoned_socket(const Address& address, const SocketAddress& where)
   close(probe);
 }
 
+// What an operator can do about it.
+std::string advice(const Address& address, int error) {
+  if (address.kind != Address::Kind::unix_socket) {
+    return error == EADDRINUSE ? "; stop the program that has it or choose another port" : "";
+  }
+  const std::string folder = address.host.substr(0, address.host.rfind('/') + 1);
+  switch (error) {
+    case EADDRINUSE:
+      return "; stop the program that has it or choose another path";
+    case ENOENT:
+    case ENOTDIR:
+      return "; make the folder " + folder + ", writable by mctenant's user";
+    case EACCES:
+    case EROFS:
+      return "; give mctenant's user write access to the folder " + folder;
+    default:
+      return "";
+  }
+}
+
 }  // namespace
 
 base::Expected<int> open_listening_socket(Address& address, mode_t mode) {
@@ -76,7 +97,7 @@ base::Expected<int> open_listening_socket(Address& address, mode_t mode) {
     const int error = errno;
     close(fd);
     return base::fail("cannot listen on " + address.text() + ": " + std::strerror(error) +
-                      (error == EADDRINUSE ? "; stop the program that has it or choose another port" : ""));
+                      advice(address, error));
   }
   address.port = bound_port(fd, address.port);
   return fd;

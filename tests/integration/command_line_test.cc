@@ -1,0 +1,42 @@
+// What the program says to an operator who runs it by hand.
+
+#include <string>
+
+#include "integration/world.h"
+#include "support/process.h"
+#include "support/temp_folder.h"
+
+namespace mctenant::integration {
+namespace {
+
+testing::AssertionResult tells(const std::string& output, const std::string& part) {
+  if (output.find(part) != std::string::npos) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << output;
+}
+
+TEST(CommandLine, MissingFoldersAreToldBeforeTheyAreNeeded) {
+  const TempFolder folder;
+  const std::string missing = folder.file("none");
+  const auto text = [&](const std::string& socket, const std::string& state) {
+    return R"({"listeners": [{"address": "127.0.0.1:0"}, {"address": ")" + socket + R"("}], "state": ")" +
+           state + R"(", "pools": {"default": {"servers": ["127.0.0.1:1"]}}, "tenants": {}})";
+  };
+  const std::string file = folder.write("m.json", text(missing + "/s.sock", missing + "/state.db"));
+  const Finished checked = run({MctenantProcess::binary(), "check", "--config", file});
+  EXPECT_EQ(checked.exit_code, 0) << checked.output;
+  EXPECT_TRUE(tells(checked.output, "warning: " + file + ": /listeners/1/address: the folder of"));
+  EXPECT_TRUE(tells(checked.output, "warning: " + file + ": /state: the folder of"));
+  EXPECT_TRUE(tells(checked.output, "is missing; make \"" + missing + "\", writable by the user"));
+
+  folder.write("m.json", text(missing + "/s.sock", folder.file("state.db")));
+  const Finished served = run({MctenantProcess::binary(), "serve", "--config", file});
+  EXPECT_EQ(served.exit_code, 1);
+  EXPECT_TRUE(tells(served.output, "No such file or directory; make the folder " + missing + "/"));
+
+  folder.write("m.json", text(folder.file("s.sock"), folder.file("state.db")));
+  EXPECT_EQ(run({MctenantProcess::binary(), "check", "--config", file}).output.find("folder of"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace mctenant::integration
