@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
@@ -12,9 +14,9 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "config/config.h"
+#include "config/places.h"
 #include "server/demo.h"
 #include "server/server.h"
-#include "config/places.h"
 
 namespace {
 
@@ -62,8 +64,12 @@ int verifier(const std::string& mechanism) {
   const auto hash = found ? auth::hash_of(*found) : std::nullopt;
   std::string password;
   std::getline(std::cin, password);
-  if (password.empty()) {
-    std::cerr << "give the password on standard input, on one line\n";
+  // Who types it ends the line, not the input.
+  const bool more = isatty(STDIN_FILENO) == 0 && std::cin.good() && std::cin.peek() != EOF;
+  if (password.empty() || more) {
+    base::wipe(password);
+    std::cerr << "give the password on standard input, on one line" << (more ? ", and nothing behind it" : "")
+              << "\n";
     return 1;
   }
   std::cout << auth::format_verifier(auth::make_verifier(password, hash.value_or(auth::Hash::sha_256)))

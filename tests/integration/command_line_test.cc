@@ -14,6 +14,26 @@ testing::AssertionResult tells(const std::string& output, const std::string& par
   return testing::AssertionFailure() << output;
 }
 
+Finished verifier_of(const std::string& input) {
+  const TempFolder folder;
+  const std::string file = folder.write("input", input);
+  return run({"sh", "-c", R"(exec "$0" verifier <"$1")", MctenantProcess::binary(), file});
+}
+
+TEST(CommandLine, VerifierTakesOneLineAndNoMore) {
+  for (const char* one : {"secret", "secret\n"}) {
+    const Finished finished = verifier_of(one);
+    EXPECT_EQ(finished.exit_code, 0) << finished.output;
+    EXPECT_EQ(finished.output.find("SCRAM-SHA-256$"), 0u) << finished.output;
+  }
+  for (const char* several : {"secret\nsecret\n", "secret\n\n", "secret\nmore", "", "\n"}) {
+    const Finished finished = verifier_of(several);
+    EXPECT_EQ(finished.exit_code, 1) << several;
+    EXPECT_TRUE(tells(finished.output, "on one line"));
+    EXPECT_EQ(finished.output.find("secret"), std::string::npos);
+  }
+}
+
 TEST(CommandLine, MissingFoldersAreToldBeforeTheyAreNeeded) {
   const TempFolder folder;
   const std::string missing = folder.file("none");
