@@ -1,6 +1,9 @@
 #include "session/client_connection.h"
 
+#include <algorithm>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "session/first_bytes.h"
@@ -11,6 +14,25 @@ namespace {
 // Before sign-in: what one read may bring, so that a stranger can make us hold no more than one frame.
 constexpr size_t kStrangersRead = protocol::kBinaryHeader + protocol::BinaryDecoder::kMaxSaslBody;
 constexpr size_t kRead = 2 * 1024 * 1024;
+// Of what a certificate names: as many names are logged, and of each as many bytes.
+constexpr size_t kLoggedNames = 3;
+constexpr size_t kLoggedName = 64;
+
+// A stranger chooses them: nothing of them is to end the line or to drive a terminal.
+std::string for_log(const std::vector<std::string>& names) {
+  if (names.empty()) return " (it has no name of that kind)";
+  std::string text = " (";
+  for (size_t i = 0; i < std::min(names.size(), kLoggedNames); ++i) {
+    text += i == 0 ? "\"" : ", \"";
+    for (const char c : names[i].substr(0, kLoggedName)) {
+      const auto byte = static_cast<unsigned char>(c);
+      const bool plain = byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\';
+      text += plain ? std::string(1, c) : fmt::format("\\x{:02x}", byte);
+    }
+    text += names[i].size() > kLoggedName ? "\"…" : "\"";
+  }
+  return text + (names.size() > kLoggedNames ? ", …)" : ")");
+}
 
 }  // namespace
 
@@ -27,6 +49,8 @@ ClientConnection::ClientConnection(net::EventLoop& loop, int fd, std::shared_ptr
   context_.figures.opened.add();
   context_.figures.open.add();
   on_signed_out();
+  if (base::log::enabled(base::log::Level::debug))
+    peer_ = std::make_unique<const std::string>(stream_->peer());
   if (handshake_settled_) sign_in_by_itself();
 }
 
@@ -60,15 +84,17 @@ std::string_view ClientConnection::find_identity() {
   }
   std::string_view found;
   size_t count = 0;
-  for (const std::string& name : stream_->tls()->peer_names(*traits_->tls->client_identity())) {
+  const std::vector<std::string> names = stream_->tls()->peer_names(*traits_->tls->client_identity());
+  for (const std::string& name : names) {
     if (const auto credential = directory.find_credential(name)) {
       found = credential->username;  // lives as long as the directory
       ++count;
     }
   }
   if (count == 1) return found;
-  log_stranger(count == 0 ? "a client's certificate names no credential"
-                          : "a client's certificate names several credentials");
+  log_stranger((count == 0 ? "a client's certificate names no credential"
+                           : "a client's certificate names several credentials") +
+               for_log(names));
   return {};
 }
 
@@ -139,8 +165,9 @@ void ClientConnection::on_ended(const std::string& error) {
   if (!handshake_settled_) context_.figures.handshakes_settled.add();
   context_.figures.closed[static_cast<size_t>(reason_)].add();
   if (base::log::enabled(base::log::Level::debug)) {
-    base::log::debug("client of tenant \"{}\" closed: {}{}{}", session_.tenant_name(), name_of(reason_),
-                     error.empty() ? "" : ", ", error);
+    base::log::debug("client {} of tenant \"{}\", user \"{}\", closed: {}{}{}", peer_ ? *peer_ : "",
+                     session_.tenant_name(), session_.username(), name_of(reason_), error.empty() ? "" : ", ",
+                     error);
   }
   owner_.on_connection_ended(*this);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "net/stream.h"
 #include "net/timer.h"
@@ -73,6 +74,7 @@ class ClientConnection final : public net::Discardable, private net::Stream::Han
   CloseReason reason_ = CloseReason::connection_lost;
   bool first_bytes_awaited_ = true;
   bool handshake_settled_;
+  std::unique_ptr<const std::string> peer_;  // for the log of closed connections; null where none is kept
   std::unique_ptr<net::Stream> stream_;
   std::unique_ptr<net::Timer> sign_in_deadline_;  // only while signed out
   ClientSession session_;

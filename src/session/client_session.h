@@ -57,6 +57,9 @@ class ClientSession {
   [[nodiscard]] std::string_view tenant_name() const {
     return tenant_ ? std::string_view(tenant_->name()) : "";
   }
+  [[nodiscard]] std::string_view username() const {
+    return credential_ ? std::string_view(credential_->username) : "";
+  }
 
   // From the session's operations.
   void on_reply(Operation& operation, const protocol::Reply& reply);

@@ -58,5 +58,25 @@ TEST(CommandLine, MissingFoldersAreToldBeforeTheyAreNeeded) {
             std::string::npos);
 }
 
+TEST(CommandLine, VerboseTellsWhoseConnectionHasEnded) {
+  const TempFolder folder;
+  const std::string address = "127.0.0.1:" + std::to_string(free_port());
+  const std::string admin = "127.0.0.1:" + std::to_string(free_port());
+  MctenantOptions options;
+  options.servers = {"127.0.0.1:" + std::to_string(free_port())};
+  const std::string file =
+      folder.write("m.json", configuration(options, address, admin, folder.file("state.db")));
+  Process mctenant({MctenantProcess::binary(), "serve", "--verbose", "--config", file}, folder.file("log"));
+  const auto logs = [&mctenant](const std::string& part) {
+    return wait_until([&] { return mctenant.output().find(part) != std::string::npos; }, 10s);
+  };
+  ASSERT_TRUE(logs("listening on " + address)) << mctenant.output();
+  { const BinaryClient client(address, "alice", "alice's password"); }
+  EXPECT_TRUE(logs(R"( of tenant "alice", user "alice", closed: client_closed)")) << mctenant.output();
+  EXPECT_TRUE(logs("client 127.0.0.1:")) << mctenant.output();
+  EXPECT_EQ(mctenant.output().find("password"), std::string::npos);
+  EXPECT_EQ(mctenant.stop(), 0);
+}
+
 }  // namespace
 }  // namespace mctenant::integration

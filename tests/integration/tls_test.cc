@@ -267,6 +267,16 @@ TEST_F(Tls, OnlyACertificateOfTheAuthorityThatNamesOneCredentialIsLetIn) {
   EXPECT_TRUE(world_->comes_to(fault("no_certificate"), 2));
 }
 
+TEST_F(Tls, WhatACertificateNamesIsToldInTheLogAndDoesNoHarmThere) {
+  start(certified_by("cn"), {.workers = 1});
+  const Certificate odd = issue({.common_names = {"al\"ice\n", "a2", "a3", "a4"}});
+  EXPECT_FALSE(lets_in(&odd, TlsVersion::v1_3));
+  EXPECT_TRUE(world_->logs(
+      world_->address + R"(: a client's certificate names no credential ("al\x22ice\x0a", "a2", "a3", …): )"
+                        "127.0.0.1:"))
+      << world_->world.mctenant.process().output();
+}
+
 TEST_F(Tls, AlternativeNamesSignIn) {
   const Certificate own =
       issue({.common_names = {"bob"}, .alternative_names = "DNS:alice,DNS:app,email:carol,URI:dave"});
