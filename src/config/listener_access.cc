@@ -30,7 +30,7 @@ std::optional<CertificateField> parse_field(const Value& value) {
   return std::nullopt;
 }
 
-// As chmod takes it, in octal digits.
+// As chmod takes it, in four octal digits.
 void parse_mode(const Value& value, Listener& listener) {
   if (listener.address.kind != net::Address::Kind::unix_socket) {
     return value.fault("has no meaning but for the path of a unix socket; remove the key");
@@ -40,7 +40,7 @@ void parse_mode(const Value& value, Listener& listener) {
   mode_t mode = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), mode, 8);
   constexpr mode_t kOwner = 0600;
-  if (error != std::errc() || end != text->data() + text->size() || mode > 0777 ||
+  if (text->size() != 4 || error != std::errc() || end != text->data() + text->size() || mode > 0777 ||
       (mode & kOwner) != kOwner) {
     return value.fault(
         in_quotes(*text) +

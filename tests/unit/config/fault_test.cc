@@ -90,6 +90,8 @@ std::vector<FaultCase> listener_cases() {
        "has no meaning but for the path of a unix socket"},
       {"ModeIsNone", with_listeners(R"([{"address": "/s", "mode": "rw"}])"), "/listeners/0/mode",
        R"("rw" is not the mode of a socket)"},
+      {"ModeOfThreeDigits", with_listeners(R"([{"address": "/s", "mode": "660"}])"), "/listeners/0/mode",
+       R"("660" is not the mode of a socket; write one from "0600" to "0777")"},
       {"ModeIsNotOctal", with_listeners(R"([{"address": "/s", "mode": "0680"}])"), "/listeners/0/mode",
        "is not the mode of a socket"},
       {"ModeShutsItsOwnerOut", with_listeners(R"([{"address": "/s", "mode": "0066"}])"), "/listeners/0/mode",
