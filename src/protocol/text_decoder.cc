@@ -124,13 +124,14 @@ TextDecoder::Result TextDecoder::decode(std::string_view in) {
   if (line.words.ends_with('\r')) line.words.remove_suffix(1);
   if (const size_t nul = line.words.find('\0'); nul != line.words.npos)
     line.words = line.words.substr(0, nul);
-  if (!signed_in_) return read_sign_in(line);
+  // However its bytes arrive, a line that is too long ends the connection.
+  if (!signed_in_) return line.bytes > kMaxLine ? unfinished(in) : read_sign_in(line);
   std::string_view rest = line.words;
   const std::string_view name = take_short_word(rest);
   const TextVerb* verb = find_text_verb(name);
-  if (verb == nullptr) return read_unknown(line);
-  const bool keys = verb->form == Form::keys || verb->form == Form::keys_and_expiry;
+  const bool keys = verb != nullptr && (verb->form == Form::keys || verb->form == Form::keys_and_expiry);
   if (line.bytes > (keys ? kMaxKeysLine : kMaxLine)) return unfinished(in);
+  if (verb == nullptr) return read_unknown(line);
   line.words = rest;
   return read(line, *verb);
 }

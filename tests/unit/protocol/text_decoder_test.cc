@@ -422,6 +422,9 @@ TEST(TextDecoder, ALineOfKeysMayBeLongAndNoOther) {
     client.give(begin + std::string(TextDecoder::kMaxLine + 1, '1'));
     EXPECT_TRUE(client.ended()) << begin;
     EXPECT_EQ(client.requests(), refused) << begin;
+    Client at_once;
+    at_once.give(begin + std::string(TextDecoder::kMaxLine + 1, '1') + "\r\n");
+    EXPECT_EQ(at_once.requests(), refused) << begin << ", with its end";
   }
   Client endless;
   endless.give("get ");
