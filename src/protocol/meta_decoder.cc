@@ -62,6 +62,7 @@ TextDecoder::Result TextDecoder::read_meta(const Line& line, Form form) {
     return error(line.bytes, form == Form::meta_get ? "CLIENT_ERROR options flags are too long"
                                                     : "CLIENT_ERROR options flags too long");
   }
+  if (!rest.empty()) rest.remove_prefix(1);  // the space
   const MetaLine meta{&line, key, length, rest, flags};
   if (set) return read_meta_set(meta);
   if (!flags.error.empty()) return error(line.bytes, form == Form::meta_get ? flags.error : kBadFlag);

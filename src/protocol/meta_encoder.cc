@@ -66,22 +66,18 @@ void write_store(const Request& request, std::string_view key, base::OutputQueue
 
 // A client's flags, but for those whose meaning ends here: key and opaque are put back into the reply, and
 // the server always replies. R asks for the right to make the item anew.
-void write_client_flags(std::string_view flags, bool wins_nothing, Line& line) {
+constexpr uint64_t kEndHere =
+    meta_bit('b') | meta_bit('k') | meta_bit('q') | meta_bit('L') | meta_bit('O') | meta_bit('P');
+
+void write_client_flags(const Request& request, Line& line) {
+  std::string_view flags = request.meta_flags;
+  const uint64_t end_here = kEndHere | (request.wins_nothing ? meta_bit('R') : 0);
+  if ((request.meta_seen & end_here) == 0) {
+    if (!flags.empty()) line.text(" ").text(flags);
+    return;
+  }
   for (std::string_view word = take_short_word(flags); !word.empty(); word = take_short_word(flags)) {
-    switch (word.front()) {
-      case 'b':
-      case 'k':
-      case 'q':
-      case 'L':
-      case 'O':
-      case 'P':
-        break;
-      case 'R':
-        if (wins_nothing) break;
-        [[fallthrough]];
-      default:
-        line.text(" ").text(word);
-    }
+    if ((meta_bit(word.front()) & end_here) == 0) line.text(" ").text(word);
   }
 }
 
@@ -94,7 +90,7 @@ void require(const Request& request, char letter, Line& line) {
 void write_meta_get(const Request& request, std::string_view key, base::OutputQueue& out) {
   Line line(out, kMaxLine + request.meta_flags.size());
   line.text("mg ").text(key);
-  write_client_flags(request.meta_flags, request.wins_nothing, line);
+  write_client_flags(request, line);
   if ((request.meta_seen & meta_bit('v')) == 0) require(request, 's', line);
   require(request, 'c', line);
   require(request, 'f', line);
@@ -105,7 +101,7 @@ void write_meta_get(const Request& request, std::string_view key, base::OutputQu
 void write_meta_arithmetic(const Request& request, std::string_view key, base::OutputQueue& out) {
   Line line(out, kMaxLine + request.meta_flags.size());
   line.text("ma ").text(key);
-  write_client_flags(request.meta_flags, request.wins_nothing, line);
+  write_client_flags(request, line);
   require(request, 'v', line);
   require(request, 'c', line);
   if (request.tells_expiry) require(request, 't', line);

@@ -23,10 +23,9 @@ void trim(std::string_view& word) {
   word = word.substr(0, size);
 }
 
+// The rare ones.
 template <class Number>
-std::optional<Number> read(std::string_view word) {
-  Number plain = 0;
-  if (word.size() < 19 && read_number(word, plain)) return plain;
+[[gnu::noinline]] std::optional<Number> read_other(std::string_view word) {
   trim(word);
   if (!word.empty() && word.front() == '+') word.remove_prefix(1);
   Number number = 0;
@@ -43,6 +42,14 @@ constexpr uint64_t letters(std::string_view all) {
 constexpr uint64_t kKnown = letters("bNTRlOPLkstcfvhuqFCMJDI");
 constexpr uint64_t kReturned = letters("cfhklstO");
 constexpr uint64_t kWithToken = letters("bNTRFCMJD");
+constexpr uint64_t kPlain = kKnown & ~(kReturned | kWithToken);
+
+template <class Number>
+std::optional<Number> read(std::string_view word) {
+  Number number = 0;
+  if (read_digits(word, number)) return number;
+  return read_other<Number>(word);
+}
 
 template <class Number, class Value>
 bool take(const std::optional<Number>& number, Value& out) {
@@ -122,6 +129,10 @@ bool read_flag(std::string_view word, std::string_view& key, std::unique_ptr<Key
   if ((kKnown & bit) == 0) {
     out.error = "CLIENT_ERROR invalid flag";
     return false;
+  }
+  if ((bit & kPlain) != 0 && word.size() == 1) {
+    out.seen |= bit;
+    return true;
   }
   if ((bit & letters("TN")) != 0 && out.has('t')) out.expiry_told_late = false;
   out.seen |= bit;

@@ -136,7 +136,7 @@ MetaReply read_value(Command command, std::string_view line, size_t line_bytes, 
                      size_t max_value) {
   MetaReply result;
   size_t size = 0;
-  if (!returns_value(command) || !read_number(take_word(line), size) || size > max_value ||
+  if (!returns_value(command) || !read_number(take_short_word(line), size) || size > max_value ||
       !read_flags(line, result.reply)) {
     return broken();
   }

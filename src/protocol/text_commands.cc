@@ -122,8 +122,13 @@ constexpr CommandRow kSignIn = make_sign_in();
 }  // namespace
 
 const TextVerb* find_text_verb(std::string_view name) {
+  if (name.size() < 2) return nullptr;
   for (const TextVerb& verb : kVerbs) {
-    if (verb.name == name) return &verb;
+    // Those of the meta protocol are two letters.
+    if (verb.name.size() == name.size() && verb.name.front() == name.front() &&
+        verb.name.back() == name.back() && (name.size() == 2 || verb.name == name)) {
+      return &verb;
+    }
   }
   return nullptr;
 }

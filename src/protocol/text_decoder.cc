@@ -46,6 +46,9 @@ void skip_spaces(std::string_view& line) {
   line.remove_prefix(at == line.npos ? line.size() : at);
 }
 
+// A NUL ends the words of a line.
+std::string_view until_nul(std::string_view words) { return words.substr(0, words.find('\0')); }
+
 Decoded incomplete(size_t needed) {
   Decoded result;
   result.needed = needed;
@@ -122,8 +125,7 @@ TextDecoder::Result TextDecoder::decode(std::string_view in) {
   scanned_ = 0;
   Line line{in, {in.data(), static_cast<size_t>(end - in.data())}, static_cast<size_t>(end - in.data()) + 1};
   if (line.words.ends_with('\r')) line.words.remove_suffix(1);
-  if (const size_t nul = line.words.find('\0'); nul != line.words.npos)
-    line.words = line.words.substr(0, nul);
+  line.words = until_nul(line.words);
   // However its bytes arrive, a line that is too long ends the connection.
   if (!signed_in_) return line.bytes > kMaxLine ? unfinished(in) : read_sign_in(line);
   std::string_view rest = line.words;
@@ -138,7 +140,7 @@ TextDecoder::Result TextDecoder::decode(std::string_view in) {
 
 // Without a line's end, or with too much before it.
 TextDecoder::Result TextDecoder::unfinished(std::string_view in) {
-  std::string_view rest = in.substr(0, kMaxLine);
+  std::string_view rest = until_nul(in.substr(0, kMaxLine));
   const TextVerb* verb = find_text_verb(take_word(rest));
   const bool keys =
       signed_in_ && verb != nullptr && (verb->form == Form::keys || verb->form == Form::keys_and_expiry);
@@ -157,7 +159,6 @@ TextDecoder::Result TextDecoder::read_unknown(const Line& line) const {
     result.outcome = Outcome::foreign;
     return result;
   }
-  if (line.bytes > kMaxLine) return error(line.bytes, "CLIENT_ERROR line too long");
   return unknown(line.bytes);
 }
 

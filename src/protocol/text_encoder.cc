@@ -26,6 +26,10 @@ class Piece {
   }
   template <class Number>
   Piece& number(Number value) {
+    if (value >= 0 && value <= 9) {
+      *at_++ = static_cast<char>('0' + value);
+      return *this;
+    }
     at_ = std::to_chars(at_, at_ + 20, value).ptr;
     return *this;
   }

@@ -23,7 +23,7 @@ struct KeyPlace {
 size_t write_text_reply(const CommandRow& row, KeyPlace place, std::string_view key, const Reply& reply,
                         base::OutputQueue& out);
 
-// … of the meta protocol. `key` is the client's own, wherever it asked for it.
+// … of the meta protocol. `key` is the client's own, where it asked for it.
 size_t write_meta_reply(const CommandRow& row, const MetaReturn& wanted, std::string_view key,
                         const Reply& reply, base::OutputQueue& out);
 

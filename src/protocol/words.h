@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cstddef>
+#include <cstring>
 #include <limits>
 #include <optional>
 #include <string_view>
@@ -12,23 +13,24 @@ namespace mctenant::protocol {
 
 // The lines that servers write: words between spaces, many of them name=value.
 
+// All of `text` is the number, of digits only, and of so few that all that many fit; most are.
+template <class Number>
+bool read_digits(std::string_view text, Number& out) {
+  if (text.size() - 1 >= static_cast<size_t>(std::numeric_limits<Number>::digits10)) return false;
+  Number number = 0;
+  for (const char c : text) {
+    const auto digit = static_cast<unsigned>(static_cast<unsigned char>(c)) - '0';
+    if (digit > 9) return false;
+    number = static_cast<Number>(number * 10 + static_cast<Number>(digit));
+  }
+  out = number;
+  return true;
+}
+
 // All of `text` is the number; else false, and `out` may have changed.
 template <class Number>
 bool read_number(std::string_view text, Number& out) {
-  // Most have few digits; all that many fit.
-  if (text.size() - 1 < static_cast<size_t>(std::numeric_limits<Number>::digits10)) {
-    Number number = 0;
-    size_t at = 0;
-    for (; at < text.size(); ++at) {
-      const auto digit = static_cast<unsigned>(static_cast<unsigned char>(text[at])) - '0';
-      if (digit > 9) break;
-      number = static_cast<Number>(number * 10 + static_cast<Number>(digit));
-    }
-    if (at == text.size()) {
-      out = number;
-      return true;
-    }
-  }
+  if (read_digits(text, out)) return true;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
   return error == std::errc() && end == text.data() + text.size();
 }
@@ -46,10 +48,14 @@ inline std::string_view take_short_word(std::string_view& line) {
 
 // The next word of `line`, which loses it; empty at the end.
 inline std::string_view take_word(std::string_view& line) {
-  while (!line.empty() && line.front() == ' ') line.remove_prefix(1);
-  const std::string_view word = line.substr(0, line.find(' '));
-  line.remove_prefix(word.size());
-  return word;
+  const char* begin = line.data();
+  const char* const end = begin + line.size();
+  while (begin != end && *begin == ' ') ++begin;
+  const auto left = static_cast<size_t>(end - begin);
+  const auto* space = left == 0 ? nullptr : static_cast<const char*>(std::memchr(begin, ' ', left));
+  const char* const behind = space == nullptr ? end : space;
+  line = {behind, static_cast<size_t>(end - behind)};
+  return {begin, static_cast<size_t>(behind - begin)};
 }
 
 // One word as name=value; the name is empty where it has none.

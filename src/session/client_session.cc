@@ -191,8 +191,9 @@ void ClientSession::write(const Operation& operation, const protocol::Reply& rep
       written = protocol::write_text_reply(row, operation.place, operation.returned_key(), reply, out);
       break;
     case Dialect::meta:
-      written = protocol::write_meta_reply(operation.made ? meta_row(row.command, false) : row,
-                                           operation.wanted, operation.returned_key(), reply, out);
+      written = protocol::write_meta_reply(
+          operation.made ? meta_row(row.command, false) : row, operation.wanted,
+          operation.wanted.key ? operation.returned_key() : std::string_view(), reply, out);
       break;
   }
   if (operation.shard != nullptr) operation.shard->counters.bytes_written.add(written);

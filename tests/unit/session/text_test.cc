@@ -296,7 +296,7 @@ TEST_F(Text, MetaCommandsGiveBackTheClientsOwnKey) {
 
 TEST_F(Text, TheFlagsGoToTheServer) {
   h_.send("mg a0 q O1 k R30 v h l\r\n");
-  EXPECT_EQ(h_.server(0).waiting().front().meta_flags, " q O1 k R30 v h l");
+  EXPECT_EQ(h_.server(0).waiting().front().meta_flags, "q O1 k R30 v h l");
   EXPECT_EQ(h_.server(0).waiting().front().request.command, Command::meta_get);
   protocol::Reply reply;
   reply.status = Status::ok;
