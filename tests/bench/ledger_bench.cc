@@ -169,7 +169,7 @@ void StoreOver(benchmark::State& state) {
 void StoreNewAndEvict(benchmark::State& state) {
   Filled& filled = Filled::of(items_of(state));
   uint64_t evicted = 0;
-  while (state.KeepRunningBatch(kTurn)) {
+  while (state.KeepRunningBatch(2 * kTurn)) {  // a store and an eviction are two operations
     filled.turn(
         Event::Kind::stored, [&] { return filled.next_new(); }, true);
     // As often as at 10,000 evictions a second and once in ten seconds.

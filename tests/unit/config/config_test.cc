@@ -303,8 +303,7 @@ TEST(Load, FileThatCannotBeReadIsAFault) {
 class Sample : public testing::Test {
  protected:
   static std::string file(const std::string& name) {
-    const auto root = std::filesystem::path(__FILE__).parent_path() / ".." / ".." / "..";
-    return (root / "config" / name).lexically_normal().string();
+    return std::filesystem::path(MCTENANT_SOURCE_DIR) / "config" / name;
   }
 };
 

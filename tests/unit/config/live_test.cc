@@ -125,7 +125,7 @@ TEST(Live, LimitsThatAreFixedAreRefusedAndTheOthersMayChange) {
 }
 
 TEST(Live, TheReadmeTellsEveryLimitThatNeedsARestart) {
-  const auto root = std::filesystem::path(__FILE__).parent_path() / ".." / ".." / "..";
+  const std::filesystem::path root(MCTENANT_SOURCE_DIR);
   const std::string text = support::read_file((root / "config" / "README.md").string());
   const size_t section = text.find("## Changing a running mctenant");
   ASSERT_NE(section, std::string::npos);

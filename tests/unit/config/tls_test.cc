@@ -40,7 +40,7 @@ class TlsSample : public testing::Test {
   }
 
   inline static const std::filesystem::path kSample =
-      std::filesystem::path(__FILE__).parent_path() / ".." / ".." / ".." / "config" / "mctenant-tls.json";
+      std::filesystem::path(MCTENANT_SOURCE_DIR) / "config" / "mctenant-tls.json";
   const support::TempFolder folder_;
 };
 
