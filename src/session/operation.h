@@ -55,7 +55,11 @@ class Operation final : public upstream::Call {
         initial(request.request.initial),
         expiry(request.request.expiry),
         stored_flags(request.request.flags) {
-    if (request.meta != nullptr) wanted = *request.meta;
+    if (request.meta != nullptr) {
+      wanted = *request.meta;
+    } else {
+      wanted.clear();
+    }
   }
 
   void on_reply_near() override { key.ledger->expect_now(key.hash); }
