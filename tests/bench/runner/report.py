@@ -79,7 +79,8 @@ def ratio_table(found):
         return []
     lines = ["| ratio, or figure | must be | is | |", "|---|---:|---:|---|"]
     for each in found:
-        bound = f"≥ {each['at_least']:g}" if "at_least" in each else f"≤ {each['at_most']:g}"
+        least, most = each.get("at_least"), each.get("at_most")
+        bound = f"≥ {least:g}" if least is not None else f"≤ {most:g}" if most is not None else "–"
         lines.append(line(each["name"], bound, shown(each["value"], 2), "" if each["met"] else "**missed**"))
     return lines + [""]
 

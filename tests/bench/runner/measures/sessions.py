@@ -5,6 +5,7 @@ from figures import MCTENANTS, costs
 
 SASL_MEMCACHED = ("memcached-sasl",)
 FIRST_TIME_USERS = 200
+AT_ONCE = 5000
 
 
 class Storm:
@@ -50,6 +51,12 @@ class SignIns:
         again = ["--reconnect"] if target.name in SASL_MEMCACHED else []
         yield ("again, PLAIN (memcached: a new connection each)",
                generator.run(target, "sign-in", "--parallel", 32, *again, *times))
+        if target.name in MCTENANTS:
+            yield "SCRAM-SHA-256", generator.run(target, "sign-in", "--mechanism", "SCRAM-SHA-256", "--parallel", 32, *times)
+            for mechanism in ("PLAIN", "SCRAM-SHA-256"):
+                yield (f"{AT_ONCE:,} new connections at once, {mechanism}",
+                       generator.run(target, "sign-in", "--mechanism", mechanism, "--reconnect", "--total", AT_ONCE,
+                                     "--parallel", AT_ONCE))
         yield "wrong password", generator.run(target, "sign-in", "--parallel", 8, "--wrong-password", *times)
 
 
