@@ -17,6 +17,7 @@
 
 #include "auth/remembered.h"
 #include "auth/secret_bytes.h"
+#include "base/scheduling.h"
 #include "base/secret.h"
 
 namespace mctenant::auth {
@@ -87,6 +88,7 @@ struct PasswordChecker::Impl {
 
 void PasswordChecker::Impl::run() {
   pthread_setname_np(pthread_self(), "password-check");
+  base::give_way();
   std::unique_lock lock(mutex);
   for (;;) {
     changed.wait(lock, [this] { return stopping || !queue.empty(); });

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/scheduling.h"
 #include "base/units.h"
 
 namespace mctenant::server {
@@ -50,7 +51,10 @@ Bookkeeper::~Bookkeeper() = default;
 void Bookkeeper::start() {
   for (auto& [name, pool] : pools_) pool.start([] {});
   timer_.start(kTurn);
-  thread_ = std::thread([this] { loop_.run(); });
+  thread_ = std::thread([this] {
+    base::give_way();
+    loop_.run();
+  });
   pthread_setname_np(thread_.native_handle(), "bookkeeper");
 }
 

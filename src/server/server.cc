@@ -13,6 +13,7 @@
 #include "admin/admin_server.h"
 #include "auth/authenticator.h"
 #include "base/log.h"
+#include "base/scheduling.h"
 #include "base/units.h"
 #include "config/live.h"
 #include "net/event_loop.h"
@@ -324,6 +325,7 @@ bool Server::run() {
   }
   impl_->signals.push_back(
       std::make_unique<net::SignalHandler>(impl_->loop, SIGHUP, [this] { impl_->on_reload_signal(); }));
+  base::give_way();
   impl_->loop.run();
   base::log::info("stopped{}", impl_->clean_end ? "" : ": clients that still waited were cut off");
   return impl_->clean_end;

@@ -5,7 +5,7 @@ import targets
 TITLES = {"load": "Gets and sets", "half-load": "Latency at half load, 100 B, depth 1",
           "storm": "Connection storm: connect, sign in, get, close; 32 at a time", "sign-in": "Sign-ins",
           "idle": "Idle connections", "tenants": "More tenants, the same load", "keys": "More keys",
-          "mix": "Tenants of a table of real ones (workloads.csv)", "big": "Big values"}
+          "mix": "Tenants of a table of real ones (workloads.csv)", "big": "Big values", "profile": "Where the CPU time goes, µs an operation (perf, which costs some itself)"}
 
 
 def shown(value, digits=1):
@@ -47,6 +47,8 @@ COLUMNS = {
     "mix": (*LOAD, ("hit rate %", of("hit_rate", 1, 100)), RSS, OTHERS, ERRORS),
     "big": (("gets/s", of("per_second")), ("GiB/s", of("per_second", 2, 1 / 1024)), P50, P99, ("CPU", of("front_cpu_us")),
             ("server's CPU", of("server_cpu_us")), RSS, OTHERS, ERRORS),
+    "profile": (CPU, ("its own code", of("own_us", 2)), ("receiving", of("receive_us", 2)), ("sending", of("send_us", 2)),
+                ("delivering what is sent", of("delivery_us", 2)), ("waiting", of("wait_us", 2)), ("else in the system", of("other_us", 2))),
 }
 
 

@@ -284,7 +284,7 @@ class MctenantText(Mctenant):
 class Floor(Target):
     """The system's part of what any such proxy costs."""
 
-    title, program, measures, without = "the floor: the system calls alone", "mcfloor", ("load", "half-load"), ("100 B, multi-get of 16",)
+    title, program, measures, without = "the floor: the system calls alone", "mcfloor", ("load", "half-load", "profile"), ("100 B, multi-get of 16",)
 
     def start(self):
         self.start_server()

@@ -18,7 +18,7 @@ import report
 import tables
 import targets
 import measures
-from measures import half_load, mix, scaling, shapes
+from measures import half_load, mix, profile, scaling, shapes
 
 
 def figure(**more):
@@ -30,7 +30,7 @@ def figure(**more):
 def whole_results():
     """Every row that there is, with the same figures everywhere."""
     rows = {"load": (shapes.SMALL, shapes.DEEP, shapes.MULTI_GET, shapes.LARGE), "half-load": (half_load.ALIKE, half_load.OWN), "storm": ("cycles",),
-            "sign-in": ("first time",), "idle": ("9000 connections",), "mix": ("50 tenants",), "big": ("1 MiB gets, depth 1",),
+            "sign-in": ("first time",), "idle": ("9000 connections",), "mix": ("50 tenants",), "big": ("1 MiB gets, depth 1",), "profile": (shapes.SMALL,),
             "tenants": [scaling.tenants_row(count, depth) for count in (1, 8, 64) for depth in (1, 16)],
             "keys": [scaling.keys_row(count, depth) for count in (1000, 100000, 5000000) for depth in (1, 16)]}
     return {name: {row: {target: figure() for target in targets.NAMES} for row in rows[name]} for name in measures.NAMES}
@@ -64,6 +64,20 @@ class Ratios(unittest.TestCase):
         results["keys"][scaling.keys_row(5000000, 16)]["mctenant"]["front_cpu_us"] = 10.0
         found = by_name(results)["CPU an operation, 5,000,000 keys ÷ 100,000, depth 16"]
         self.assertEqual((found.value, ratios.met(found)), (1.25, True))
+
+    def test_what_explains_has_no_bound(self):
+        found = by_name(whole_results())["… of the floor: 100 B, depth 1"]
+        self.assertTrue(ratios.met(found))
+        self.assertIn(f"| {found.name} | – | 1.00 |  |", report.ratio_table(ratios.as_json([found])))
+
+    def test_a_profile_splits_by_call_chains(self):
+        chains = ["mctenant::session::Ledger (/usr/bin/mctenant)", "tcp_recvmsg ([kernel.kallsyms])\n{}__x64_sys_recvfrom ([kernel.kallsyms])",
+                  "tcp_ack ([kernel.kallsyms])\n{}handle_softirqs ([kernel.kallsyms])\n{}__sys_sendto ([kernel.kallsyms])",
+                  "tcp_sendmsg ([kernel.kallsyms])\n{}__sys_sendto ([kernel.kallsyms])", "do_user_addr_fault ([kernel.kallsyms])"]
+        address = "            7f01 "
+        script = "\n" + "\n\n\n".join(address + chain.format(*[address] * 4) for chain in chains) + "\n\n"
+        self.assertEqual(profile.parts_of(script, 10), {"own_us": 2, "receive_us": 2, "delivery_us": 2, "send_us": 2, "wait_us": 0,
+                                                        "other_us": 2})
 
     def test_bounds_from_both_sides(self):
         made = lambda value, at_least: ratios.Ratio("", value, 1.3, at_least, 2)
