@@ -205,7 +205,7 @@ void Server::Impl::start_workers() {
 }
 
 base::Expected<void> Server::Impl::listen() {
-  if (const auto opened = listeners.open(config.listeners); !opened) return opened;
+  if (auto opened = listeners.open(config.listeners); !opened) return opened;
   if (!config.admin) return {};
   auto opened = admin::AdminServer::open(loop, {config.admin->address, config.admin->token}, figures);
   if (!opened) return tl::unexpected(opened.error());
