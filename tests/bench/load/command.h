@@ -4,7 +4,7 @@
 
 namespace mctenant::bench {
 
-enum class Protocol { kBinary, kText };
+enum class Protocol { kBinary, kText, kMeta };
 
 enum class Command : uint8_t { kGet, kGets, kSet, kAdd, kCas, kAppend, kPrepend, kIncrement, kDelete };
 

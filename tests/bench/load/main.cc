@@ -22,13 +22,14 @@ struct Arguments {
   std::string users_file;
   std::string plan_file;
   bool reconnect = false;
+  bool speaks_meta = false;  // what is asked for can be
 };
 
 void declare_common(CLI::App& app, Arguments& arguments) {
   LoadOptions& load = arguments.load;
   app.add_option("--server", load.server, "HOST:PORT or the path of a unix socket")->capture_default_str();
-  app.add_option("--protocol", arguments.protocol, "binary or text")
-      ->check(CLI::IsMember({"binary", "text"}));
+  app.add_option("--protocol", arguments.protocol, "binary, text, or meta for gets and sets")
+      ->check(CLI::IsMember({"binary", "text", "meta"}));
   app.add_option("--users,--tenants", arguments.users_file,
                  "file of name:password lines, used in turn (else MEMCACHE_USERNAME and MEMCACHE_PASSWORD)");
   app.add_option("--connections", load.connections)->capture_default_str()->check(CLI::PositiveNumber);
@@ -64,7 +65,9 @@ void declare_uniform(CLI::App& app, LoadOptions& load) {
 
 base::Expected<void> complete(Arguments& arguments) {
   LoadOptions& load = arguments.load;
-  load.protocol = arguments.protocol == "text" ? Protocol::kText : Protocol::kBinary;
+  load.protocol = arguments.protocol == "text"   ? Protocol::kText
+                  : arguments.protocol == "meta" ? Protocol::kMeta
+                                                 : Protocol::kBinary;
   auto address = parse_address(load.server);
   if (!address) return tl::unexpected(address.error());
   load.address = *address;
@@ -85,8 +88,10 @@ base::Expected<void> complete(Arguments& arguments) {
       for (MixTenant& tenant : load.tenants) tenant.user = {};
     }
   }
-  if (load.protocol == Protocol::kText && !load.users.empty())
-    return base::fail("text is spoken without sign-in only");
+  if (load.protocol != Protocol::kBinary && !load.users.empty())
+    return base::fail(arguments.protocol + " is spoken without sign-in only");
+  if (load.protocol == Protocol::kMeta && (load.multi_get || !load.tenants.empty() || !arguments.speaks_meta))
+    return base::fail("meta is spoken by plain gets and sets only");
   if (load.multi_get && (load.window || load.rate > 0))
     return base::fail("--multi-get goes with neither --window nor --rate");
   load.threads = std::min(load.threads, load.connections);
@@ -207,6 +212,7 @@ int run(int argc, char** argv) {
   sign_in->add_flag("--wrong-password", sessions.wrong_password, "a new wrong password every time");
   CLI11_PARSE(app, argc, argv);
 
+  arguments.speaks_meta = app.get_subcommands().empty();
   if (auto completed = complete(arguments); !completed) {
     std::fprintf(stderr, "mcload: %s\n", completed.error().message.c_str());
     return 1;

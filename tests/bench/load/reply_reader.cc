@@ -29,9 +29,10 @@ LoadReply::Kind kind_of(const ReplyHeader& header) {
 }
 
 LoadReply::Kind kind_of(std::string_view line) {
-  if (line == "END") return LoadReply::kMiss;
-  if (line == "STORED" || line == "DELETED") return LoadReply::kStored;
+  if (line == "END" || line == "EN") return LoadReply::kMiss;
+  if (line == "STORED" || line == "DELETED" || line == "HD") return LoadReply::kStored;
   if (line == "NOT_STORED" || line == "EXISTS" || line == "NOT_FOUND") return LoadReply::kNo;
+  if (line == "NS" || line == "EX" || line == "NF") return LoadReply::kNo;
   // What a counter has come to.
   const bool number = !line.empty() && line.find_first_not_of("0123456789") == std::string_view::npos;
   return number ? LoadReply::kStored : LoadReply::kError;
@@ -96,7 +97,8 @@ const char* ReplyReader::take_line(const char* bytes, const char* end) {
   return taken;
 }
 
-// One reply is a line like "STORED", "END", or a "VALUE" line with data and "END".
+// One reply is a line like "STORED", "END", "HD", or a "VALUE" line with data and "END", or a "VA" line with
+// data.
 void ReplyReader::on_line(const char* bytes, size_t size) {
   std::string_view line(bytes, size);
   if (line.ends_with('\r')) line.remove_suffix(1);
@@ -106,6 +108,12 @@ void ReplyReader::on_line(const char* bytes, size_t size) {
     skip_ = reply_.value_size + 2;
     done_ = multi_get_;
     in_value_ = !multi_get_;
+    return;
+  }
+  if (line.starts_with("VA ")) {  // meta: size, flags; nothing behind the data
+    reply_ = {.kind = LoadReply::kHit, .value_size = std::strtoull(line.data() + 3, nullptr, 10)};
+    skip_ = reply_.value_size + 2;
+    done_ = true;
     return;
   }
   if (!in_value_) {

@@ -28,7 +28,7 @@ class ReplyReader {
  public:
   // With `multi_get`, text gets are of many keys: each of their hits is a reply.
   ReplyReader(Protocol protocol, bool multi_get)
-      : text_(protocol == Protocol::kText), multi_get_(multi_get) {}
+      : lines_(protocol != Protocol::kBinary), multi_get_(multi_get) {}
 
   // Takes `size` bytes; calls `each(reply)` for every reply that ends in them. False once the stream made no
   // sense.
@@ -42,7 +42,7 @@ class ReplyReader {
         bytes += step;
         if (skip_ > 0) return true;
       } else if (!done_) {
-        bytes = text_ ? take_line(bytes, end) : take_header(bytes, end);
+        bytes = lines_ ? take_line(bytes, end) : take_header(bytes, end);
         if (broken_) return false;
       }
       if (skip_ == 0 && done_) {
@@ -59,7 +59,7 @@ class ReplyReader {
   const char* take_line(const char* bytes, const char* end);
   void on_line(const char* line, size_t size);
 
-  bool text_;
+  bool lines_;
   bool multi_get_;
   bool broken_ = false;
   // The reply is complete once `skip_` bytes have passed.

@@ -24,7 +24,7 @@ class RequestMaker {
   // for.
   const std::string& key_text(uint64_t key);
 
-  const bool text_;
+  const Protocol protocol_;
   const std::string value_;
   // Flags and expiry of a binary set; the rest of the command line of a text one.
   std::string extras_;

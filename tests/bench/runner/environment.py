@@ -71,7 +71,7 @@ class Settings:
         self.mctenant = arguments.mctenant
         self.memcached = arguments.memcached
         self.quick = arguments.quick
-        self.seconds = 1 if self.quick else 5
+        self.seconds = arguments.seconds or (1 if self.quick else 5)
         self.warmup = 0.3 if self.quick else 1
         # Of which the median is told, where figures are small or restless.
         self.windows = 1 if self.quick else 3

@@ -55,8 +55,9 @@ class Reader:
         self.ratio(f"CPU of mctenant and its server, a unix socket between them ÷ memcached -S direct: {row}",
                    self.at("load", row, "mctenant-unix", cpu, "server_cpu_us"), self.at("load", row, "memcached-sasl", cpu), 1.0)
         for row in (shapes.SMALL, shapes.DEEP):
-            self.ratio(f"CPU of mctenant an operation, text ÷ binary: {row}", self.at("load", row, "mctenant-text", cpu),
-                       self.at("load", row, "mctenant", cpu), 1.10)
+            for protocol in ("text", "meta"):
+                self.ratio(f"CPU of mctenant an operation, {protocol} ÷ binary: {row}",
+                           self.at("load", row, f"mctenant-{protocol}", cpu), self.at("load", row, "mctenant", cpu), 1.10)
         row = shapes.DEEP
         self.ratio(f"operations/s of 2 workers ÷ twemproxy's: {row}", self.at("load", row, "mctenant-2", "per_second"),
                    self.at("load", row, "twemproxy", "per_second"), 1.3, at_least=True)

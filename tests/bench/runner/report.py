@@ -9,6 +9,7 @@ import figures
 import ratios
 import targets
 from measures.mix import Mix
+from measures.profile import Profile
 from measures.shapes import DEEP, LARGE, MULTI_GET, SMALL
 from tables import line, shown, table
 
@@ -25,6 +26,14 @@ class Results:
 
     def add(self, measure, row, target, found):
         self.rounds.setdefault(measure, {}).setdefault(row, {}).setdefault(target, []).append(found)
+
+    def take(self, earlier):
+        """An earlier run, as a round."""
+        for measure, rows in earlier["results"].items():
+            for row, by_target in rows.items():
+                for target, found in by_target.items():
+                    self.add(measure, row, target, found)
+        self.failures += earlier["failures"]
 
     def fail(self, measure, row, target, why):
         self.failures.append(f"{target} at {measure}, {row}: {why}")
@@ -111,6 +120,8 @@ def summary(whole):
     lines = [conditions(whole), ""]
     if "load" in whole["results"]:
         lines += load_table(whole["results"]["load"])
+    for row, by_target in whole["results"].get(Profile.name, {}).items():
+        lines += table(Profile.name, row, by_target)
     return "\n".join([*lines, *ratio_table(whole["ratios"]), *mix_sentence(whole["results"])]).strip()
 
 

@@ -281,6 +281,10 @@ class MctenantText(Mctenant):
         return configuration
 
 
+class MctenantMeta(MctenantText):
+    title, protocol, without = "mctenant, 1 worker, meta", "meta", ("100 B, multi-get of 16",)
+
+
 class Floor(Target):
     """The system's part of what any such proxy costs."""
 
@@ -296,7 +300,7 @@ class Floor(Target):
 
 KINDS = {"memcached": Direct, "memcached-sasl": DirectSasl, "twemproxy": Twemproxy, "haproxy": Haproxy,
          "haproxy-splice": HaproxySplice, "floor": Floor, "mctenant": Mctenant, "mctenant-2": MctenantTwo,
-         "mctenant-unix": MctenantUnix, "mctenant-text": MctenantText}
+         "mctenant-unix": MctenantUnix, "mctenant-text": MctenantText, "mctenant-meta": MctenantMeta}
 NAMES = tuple(KINDS)
 
 

@@ -83,8 +83,8 @@ class Load(unittest.TestCase):
         file.flush()
         return file.name
 
-    def test_gets_and_sets_in_both_protocols(self):
-        for protocol in ("binary", "text"):
+    def test_gets_and_sets_in_all_protocols(self):
+        for protocol in ("binary", "text", "meta"):
             told = self.run_load("--protocol", protocol, "--keys", 1000, "--depth", 16, "--preload", "--seconds", 0.3, "--warmup", 0)
             self.assertEqual((told["misses"], told["errors"]), (0, 0))
             self.assertAlmostEqual(told["gets"] / told["sets"], 9, delta=2)
@@ -106,6 +106,14 @@ class Load(unittest.TestCase):
                                  "--warmup", 0)
             self.assertEqual(told["errors"], 0)
             self.assertAlmostEqual(told["misses"] / told["gets"], 0.5, delta=0.05)
+
+    def test_what_is_not_there_is_missed_in_meta_as_well(self):
+        told = self.run_load("--protocol", "meta", "--key-size", 50, "--keys", 100, "--gets-only", "--seconds", 0.2, "--warmup", 0)
+        self.assertEqual((told["misses"], told["errors"]), (told["gets"], 0))
+
+    def test_meta_is_for_gets_and_sets(self):
+        for more in (["--multi-get"], ["storm"]):
+            self.run_load(*more, "--protocol", "meta", code=1)
 
     def test_gets_only(self):
         self.run_load("--keys", 100, "--preload", "--no-run")
