@@ -100,7 +100,8 @@ TEST_F(LedgerFigures, ATenantsMemoryIsShownAsTheServersCountIt) {
 TEST_F(LedgerFigures, WhatHappensToATenantsItemsIsCounted) {
   BinaryClient alice = world_.mctenant.sign_in("alice");
   for (int i = 0; i < 60; ++i) alice.store("big" + std::to_string(i), std::string(100 * kKiB, 'v'));
-  // What was evicted is counted when its server says that it's gone, which may be after the last store's reply.
+  // What was evicted is counted when its server says that it's gone, which may be after the last store's
+  // reply.
   EXPECT_TRUE(wait_until(
       [&] { return metric("tenant_items", alice_) + metric("tenant_evictions_total", alice_) == 60; }, 20s));
   EXPECT_TRUE(wait_until(

@@ -7,10 +7,13 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -24,6 +27,32 @@ namespace mctenant::support {
 namespace {
 
 int exit_code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
+
+// Whether the port is this process's from now on to its end: tests run beside each other, and between the
+// choice of a port and the start of whoever listens there, another might choose it, too. The name (Linux's
+// abstract ones need no file) goes with the process; tests/interop/common/servers.py takes the same.
+bool reserve_port(uint16_t port) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string name = "mctenant-test-port-" + std::to_string(port);
+  std::copy(name.begin(), name.end(), address.sun_path + 1);
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  const int held = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (bind(held, reinterpret_cast<sockaddr*>(&address), size) == 0) return true;
+  close(held);
+  return false;
+}
+
+bool is_free(uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool free = bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  close(fd);
+  return free;
+}
 
 // In the child: only what is safe between fork and exec.
 [[noreturn]] void become(char* const* argv, int output, pid_t parent) {
@@ -131,16 +160,11 @@ Finished run(const std::vector<std::string>& argv, Milliseconds limit) {
 
 uint16_t free_port() {
   static std::mt19937 random{std::random_device{}()};
+  // Below those that the system gives to outgoing connections.
+  std::uniform_int_distribution<int> ports{12'000, 32'000};
   for (int attempt = 0; attempt < 1000; ++attempt) {
-    const auto port = static_cast<uint16_t>(std::uniform_int_distribution<int>{12'000, 32'000}(random));
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const bool is_free = bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-    close(fd);
-    if (is_free) return port;
+    const auto port = static_cast<uint16_t>(ports(random));
+    if (reserve_port(port) && is_free(port)) return port;
   }
   throw std::runtime_error("no free port");
 }

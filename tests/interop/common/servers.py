@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import re
 import secrets
 import signal
@@ -23,11 +24,25 @@ class User:
         self.name, self.password = name, secrets.token_urlsafe(18)
 
 
+reserved = []
+
+
 def free_ports(count):
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in held]
-    for each in held:
-        each.close()
+    """Ports of this process alone, to its end: tests run beside each other, and between the choice of a port and the start of
+    whoever listens there, another might choose it, too. tests/support/process.cc takes the same names."""
+    ports = []
+    while len(ports) < count:
+        # Below those that the system gives to outgoing connections.
+        port = random.randint(12000, 32000)
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0mctenant-test-port-{port}")
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            name.close()
+            continue
+        reserved.append(name)
+        ports.append(port)
     return ports
 
 

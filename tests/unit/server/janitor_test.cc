@@ -202,7 +202,8 @@ TEST_F(JanitorTest, EvictsDownToALoweredQuotaAndNoFurther) {
   ledger_->set_quota(4050);
   // An item counts as gone when it is chosen, a little before its delete is sent.
   const auto lowered = [&] { return ledger_->usage().items == 40 && !ledger_->lowering(); };
-  EXPECT_TRUE(serve_until([&] { return lowered() && figures().evicted.get() == 60; }));
+  const auto answered = [&] { return evicted_.size() == 60 && acme_.totals().evictions == 60; };
+  EXPECT_TRUE(serve_until([&] { return lowered() && figures().evicted.get() == 60 && answered(); }));
   EXPECT_EQ(evicted_.size(), 60U);
   EXPECT_TRUE(deleted_.empty());
   EXPECT_EQ(figures().evicted.get(), 60U);
