@@ -50,10 +50,26 @@ void EventLoop::run() {
 }
 
 void EventLoop::turn() {
-  now_valid_ = false;
   toil_ = 0;
-  event_base_loop(base_, EVLOOP_ONCE);
+  gathered_ = 0;
+  look(EVLOOP_ONCE);
+  if (gathered_ > 1) gather();
   end_turn();
+}
+
+void EventLoop::look(int flags) {
+  now_valid_ = false;
+  event_base_loop(base_, flags);
+  end_of_turn_.run();
+}
+
+// As long as a look brings more, and within bounds.
+void EventLoop::gather() {
+  uint32_t before = 0;
+  for (uint32_t looks = 0; looks < kLooks && gathered_ > before && gathered_ < kGathered; ++looks) {
+    before = gathered_;
+    look(EVLOOP_ONCE | EVLOOP_NONBLOCK);
+  }
 }
 
 void EventLoop::stop() {
@@ -90,15 +106,22 @@ base::TimePoint EventLoop::now() {
   return now_;
 }
 
+void EventLoop::WorkList::run() {
+  while (head_ != nullptr) {
+    EndOfTurn* work = head_;
+    head_ = work->next_;
+    if (head_ == nullptr) tail_ = &head_;
+    work->next_ = nullptr;
+    work->scheduled_ = false;
+    work->on_end_of_turn();
+  }
+}
+
 void EventLoop::end_turn() {
   for (;;) {
-    while (end_of_turn_ != nullptr) {
-      EndOfTurn* work = end_of_turn_;
-      end_of_turn_ = work->next_;
-      if (end_of_turn_ == nullptr) end_of_turn_tail_ = &end_of_turn_;
-      work->next_ = nullptr;
-      work->scheduled_ = false;
-      work->on_end_of_turn();
+    while (!end_of_turn_.empty() || !gathered_work_.empty()) {
+      end_of_turn_.run();
+      gathered_work_.run();
     }
     if (discarded_.empty()) return;
     // Dropping an object may schedule or discard others.

@@ -37,7 +37,14 @@ class EndOfTurn {
 
 // One thread's event loop.
 //
-//   turn:  wait for events ─► their callbacks ─► end-of-turn work ─► discard
+//   turn:  wait for events ─► their callbacks ─► end-of-turn work ─► gathered work ─► discard
+//                  ▲                                    │
+//                  └──── look for more, without ────────┘
+//                        waiting: only if there is gathered work
+//
+// Looking again is for what many share: while a turn's replies are written, their readers ask the next
+// things, and those leave for the server together with what was there before. A look costs one system call
+// and never waits; a turn with a single thing to gather does without.
 //
 // All but post() and stop() belong to the thread that calls run(), or to any one thread before it.
 class EventLoop final : public base::Executor {
@@ -55,14 +62,14 @@ class EventLoop final : public base::Executor {
   // Any thread. Tasks run in order; what is left when the loop is destroyed is dropped.
   void post(std::function<void()> task) override;
 
-  // The time of this turn: read from the clock at most once a turn.
+  // The time of this turn, or of its last look for more: read from the clock at most once.
   [[nodiscard]] base::TimePoint now();
 
-  void at_end_of_turn(EndOfTurn& work) {
-    if (work.scheduled_) return;
-    work.scheduled_ = true;
-    *end_of_turn_tail_ = &work;
-    end_of_turn_tail_ = &work.next_;
+  void at_end_of_turn(EndOfTurn& work) { end_of_turn_.add(work); }
+  // After all that is at hand has been taken in.
+  void after_gathering(EndOfTurn& work) {
+    ++gathered_;
+    gathered_work_.add(work);
   }
   // Work of a millisecond of CPU, as of a TLS handshake, asks first: false if this turn has had its share of
   // such work, and it is to be done in the next. So a storm of it does not hold up everybody else.
@@ -74,8 +81,32 @@ class EventLoop final : public base::Executor {
 
  private:
   static constexpr uint32_t kToilATurn = 2;
+  // A turn looks for more so often at most, and no more once so much was gathered: what came first must not
+  // wait for all that a crowd has to say.
+  static constexpr uint32_t kLooks = 16;
+  static constexpr uint32_t kGathered = 128;
+
+  // First in, first out, each once.
+  class WorkList {
+   public:
+    [[nodiscard]] bool empty() const { return head_ == nullptr; }
+    void add(EndOfTurn& work) {
+      if (work.scheduled_) return;
+      work.scheduled_ = true;
+      *tail_ = &work;
+      tail_ = &work.next_;
+    }
+    // Also what is added meanwhile.
+    void run();
+
+   private:
+    EndOfTurn* head_ = nullptr;
+    EndOfTurn** tail_ = &head_;
+  };
 
   void run_posted();
+  void look(int flags);
+  void gather();
   void end_turn();
 
   event_base* base_;
@@ -87,8 +118,9 @@ class EventLoop final : public base::Executor {
   base::TimePoint now_{};
   bool now_valid_ = false;
   uint32_t toil_ = 0;
-  EndOfTurn* end_of_turn_ = nullptr;
-  EndOfTurn** end_of_turn_tail_ = &end_of_turn_;
+  WorkList end_of_turn_;
+  WorkList gathered_work_;
+  uint32_t gathered_ = 0;  // calls of after_gathering() in this turn
   std::vector<std::unique_ptr<Discardable>> discarded_;
 };
 

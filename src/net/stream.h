@@ -58,8 +58,11 @@ class Stream final : public Discardable, private EndOfTurn {
   // Writes at the end of this turn; much of it at once, while it is in the cache.
   void flush() {
     if (output_.size() >= kWriteAtOnce) write_ahead();
-    loop_.at_end_of_turn(*this);
+    gathers_ ? loop_.after_gathering(*this) : loop_.at_end_of_turn(*this);
   }
+  // From now on flush() also waits for what else is at hand (EventLoop::after_gathering): for a stream that
+  // many share.
+  void gather_output() { gathers_ = true; }
   // One call of on_output_drained() as soon as fewer than `bytes` wait.
   void notify_below(size_t bytes) { notify_below_ = bytes; }
 
@@ -124,6 +127,7 @@ class Stream final : public Discardable, private EndOfTurn {
   bool redeliver_ = false;
   bool input_ended_ = false;
   bool read_armed_ = false;
+  bool gathers_ = false;
   bool fin_sent_ = false;
   bool end_told_ = false;
   bool read_wants_write_ = false;  // TLS has to write before it can read on

@@ -65,6 +65,7 @@ void ServerConnection::connect(const base::Expected<net::SocketAddress>& address
   if (!address) return fail(address.error().message);
   set_state(State::connecting);
   stream_ = net::Stream::connect(loop_, *address, *this);
+  stream_->gather_output();
   deadline_.start(pool_.connect_timeout);
 }
 

@@ -37,6 +37,80 @@ TEST(EventLoop, OneTurnDoesWhatWaitsAndItsEndOfTurnWork) {
   EXPECT_EQ(work.turns, 1);
 }
 
+struct Gathered final : EndOfTurn {
+  void on_end_of_turn() override { seen.push_back(things); }
+  int things = 0;
+  std::vector<int> seen;  // how many things there were each time
+};
+
+TEST(EventLoop, GatheredWorkWaitsForWhatElseIsAtHand) {
+  EventLoop loop;
+  Gathered work;
+  const auto bring = [&] {
+    ++work.things;
+    loop.after_gathering(work);
+  };
+  loop.post([&] {
+    bring();
+    bring();
+    loop.post([&] {
+      bring();
+      loop.post(bring);
+    });
+  });
+  loop.turn();
+  EXPECT_EQ(work.seen, std::vector<int>{4});
+}
+
+TEST(EventLoop, EndOfTurnWorkDoesNotWaitForWhatIsGathered) {
+  EventLoop loop;
+  Gathered gathered;
+  Gathered reply;
+  loop.post([&] {
+    loop.at_end_of_turn(reply);
+    loop.after_gathering(gathered);
+    loop.after_gathering(gathered);
+    loop.post([&] {
+      EXPECT_EQ(reply.seen.size(), 1U) << "written before the loop looks again";
+      EXPECT_TRUE(gathered.seen.empty());
+    });
+  });
+  loop.turn();
+  EXPECT_EQ(gathered.seen.size(), 1U);
+}
+
+TEST(EventLoop, ALoneThingIsNotMadeToWait) {
+  EventLoop loop;
+  Gathered work;
+  bool looked = false;
+  loop.post([&] {
+    loop.after_gathering(work);
+    loop.post([&] { looked = true; });
+  });
+  loop.turn();
+  EXPECT_EQ(work.seen.size(), 1U);
+  EXPECT_FALSE(looked);
+}
+
+TEST(EventLoop, GatheringEndsThoughThereIsAlwaysMore) {
+  for (const int at_once : {1, 50}) {
+    EventLoop loop;
+    Gathered work;
+    std::function<void()> bring = [&] {
+      for (int i = 0; i < at_once; ++i, ++work.things) loop.after_gathering(work);
+      loop.post(bring);
+    };
+    loop.post([&] {
+      loop.after_gathering(work);
+      bring();
+    });
+    loop.turn();
+    ASSERT_EQ(work.seen.size(), 1U);
+    EXPECT_GE(work.seen[0], 2 * at_once);
+    EXPECT_LE(work.seen[0], 200);
+  }
+}
+
 TEST(EventLoop, TasksMayPostTasks) {
   EventLoop loop;
   int depth = 0;
