@@ -53,12 +53,13 @@ ProcessWatch::~ProcessWatch() {
 }
 
 void ProcessWatch::start() {
-  cpu_us_ = read_cpu_us();
+  used_ = read_usage();
   system_calls_ = read_counters();
 }
 
 void ProcessWatch::stop() {
-  cpu_us_ = read_cpu_us() - cpu_us_;
+  const Usage now = read_usage();
+  used_ = {now.cpu_us - used_.cpu_us, now.waited_us - used_.waited_us};
   if (const auto counted = read_counters(); counted && system_calls_)
     system_calls_ = *counted - *system_calls_;
   rss_kib_ = read_rss_kib();
@@ -75,14 +76,21 @@ std::optional<uint64_t> ProcessWatch::read_counters() const {
 
 // The scheduler's own clock of each thread (nanoseconds) where the kernel shows it; the tick counters, a
 // hundred a second, where not.
-uint64_t ProcessWatch::read_cpu_us() const {
-  uint64_t total = 0;
+ProcessWatch::Usage ProcessWatch::read_usage() const {
+  Usage total;
   for (pid_t thread : threads()) {
     std::ifstream file(of_process(pid_, "task/") + std::to_string(thread) + "/schedstat");
-    uint64_t nanoseconds = 0;
-    if (file >> nanoseconds) total += nanoseconds / 1000;
+    uint64_t ran = 0;
+    uint64_t waited = 0;
+    if (!(file >> ran >> waited)) continue;
+    total.cpu_us += ran / 1000;
+    total.waited_us += waited / 1000;
   }
-  if (total != 0) return total;
+  if (total.cpu_us == 0) total.cpu_us = read_ticks_us();
+  return total;
+}
+
+uint64_t ProcessWatch::read_ticks_us() const {
   std::ifstream file(of_process(pid_, "stat"));
   std::string line;
   std::getline(file, line);

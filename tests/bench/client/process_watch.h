@@ -25,13 +25,22 @@ class ProcessWatch {
 
   pid_t pid() const { return pid_; }
   // User and system time of all its threads, in microseconds.
-  uint64_t cpu_us() const { return cpu_us_; }
+  uint64_t cpu_us() const { return used_.cpu_us; }
+  // How long its threads could have run and had no core, in microseconds; 0 where the kernel does not show
+  // it.
+  uint64_t waited_us() const { return used_.waited_us; }
   uint64_t rss_kib() const { return rss_kib_; }
   // Of all threads that ran when this was made; nothing where they could not be counted.
   std::optional<uint64_t> system_calls() const { return system_calls_; }
 
  private:
-  uint64_t read_cpu_us() const;
+  struct Usage {
+    uint64_t cpu_us = 0;
+    uint64_t waited_us = 0;
+  };
+
+  Usage read_usage() const;
+  uint64_t read_ticks_us() const;
   uint64_t read_rss_kib() const;
   std::vector<pid_t> threads() const;
   void open_counters();
@@ -39,7 +48,7 @@ class ProcessWatch {
 
   pid_t pid_;
   std::vector<int> counters_;
-  uint64_t cpu_us_ = 0;
+  Usage used_;
   uint64_t rss_kib_ = 0;
   std::optional<uint64_t> system_calls_;
 };

@@ -30,6 +30,7 @@ Json process_json(const Watches& watches, uint64_t operations) {
   for (const auto& watch : watches) {
     Json one = {{"cpu_us", watch->cpu_us()},
                 {"cpu_us_per_operation", static_cast<double>(watch->cpu_us()) * each},
+                {"waited_us_per_operation", static_cast<double>(watch->waited_us()) * each},
                 {"rss_kib", watch->rss_kib()}};
     if (const auto calls = watch->system_calls()) {
       one["system_calls_per_operation"] = static_cast<double>(*calls) * each;

@@ -13,6 +13,8 @@ def costs(told, target):
     """Of the process in front and the server behind it, an operation; and what went wrong."""
     figures = {"front_cpu_us": of_process(told, target.front, "cpu_us_per_operation"),
                "server_cpu_us": of_process(told, target.server, "cpu_us_per_operation"),
+               "front_waited_us": of_process(told, target.front, "waited_us_per_operation"),
+               "server_waited_us": of_process(told, target.server, "waited_us_per_operation"),
                "errors": told["errors"]}
     if told.get("first_error"):
         figures["first_error"] = told["first_error"]

@@ -8,6 +8,7 @@ import environment
 import figures
 import ratios
 import targets
+from measures.half_load import HalfLoad
 from measures.mix import Mix
 from measures.profile import Profile
 from measures.shapes import DEEP, LARGE, MULTI_GET, SMALL
@@ -120,8 +121,9 @@ def summary(whole):
     lines = [conditions(whole), ""]
     if "load" in whole["results"]:
         lines += load_table(whole["results"]["load"])
-    for row, by_target in whole["results"].get(Profile.name, {}).items():
-        lines += table(Profile.name, row, by_target)
+    for measure in (HalfLoad.name, Profile.name):
+        for row, by_target in whole["results"].get(measure, {}).items():
+            lines += table(measure, row, by_target)
     return "\n".join([*lines, *ratio_table(whole["ratios"]), *mix_sentence(whole["results"])]).strip()
 
 

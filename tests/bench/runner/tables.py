@@ -27,6 +27,15 @@ def of(name, digits=0, scale=1):
     return read
 
 
+def of_core(*names):
+    """What of a core the figures of these names take, in percent: microseconds an operation, times operations a second."""
+
+    def read(figures):
+        return shown(sum(figures.get(name) or 0 for name in names) * figures["per_second"] / 1e4, 0)
+
+    return read
+
+
 PER_SECOND = ("operations/s", of("per_second"))
 P50, P99, P999 = ("p50 µs", of("latency_us/p50")), ("p99", of("latency_us/p99")), ("p99.9", of("latency_us/p99.9"))
 CPU, SERVER_CPU = ("CPU", of("front_cpu_us", 2)), ("server's CPU", of("server_cpu_us", 2))
@@ -36,7 +45,9 @@ LOAD = (PER_SECOND, P50, P99, P999, CPU, SERVER_CPU)
 
 COLUMNS = {
     "load": (*LOAD, ("system calls", of("system_calls", 2)), RSS, OTHERS, ERRORS),
-    "half-load": (("asked for/s", of("rate")), *LOAD, OTHERS, ERRORS),
+    "half-load": (("asked for/s", of("rate")), *LOAD, ("core of the load and the server behind, %", of_core("load_cpu_us", "server_cpu_us")),
+                  ("waits for a core, µs an operation", of("front_waited_us", 1)), ("the server behind", of("server_waited_us", 1)),
+                  OTHERS, ERRORS),
     "storm": (("cycles/s", of("per_second")), P50, P99, ("CPU", of("front_cpu_us", 1)), ("server's CPU", of("server_cpu_us", 1)),
               ERRORS),
     "sign-in": (("sign-ins/s", of("per_second")), P50, P99, ("slowest", of("latency_us/max")), ("CPU", of("front_cpu_us", 1)),

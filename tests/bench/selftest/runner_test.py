@@ -168,6 +168,13 @@ class Peers(unittest.TestCase):
         self.assertEqual(failures, [("load", "row", "haproxy", "RuntimeError: it ended")])
 
 
+class Tables(unittest.TestCase):
+    def test_the_use_of_a_core_is_its_time_an_operation_times_operations_a_second(self):
+        read = tables.of_core("load_cpu_us", "server_cpu_us")
+        self.assertEqual(read({"load_cpu_us": 5.0, "server_cpu_us": 3.0, "per_second": 100000}), "80")
+        self.assertEqual(read({"load_cpu_us": 5.0, "server_cpu_us": None, "per_second": 100000}), "50")
+
+
 class MixedLoad(unittest.TestCase):
     def setUp(self):
         self.rows = mix.workloads()
