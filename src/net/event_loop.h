@@ -82,8 +82,8 @@ class EventLoop final : public base::Executor {
  private:
   static constexpr uint32_t kToilATurn = 2;
   // A turn looks for more so often at most, and no more once so much was gathered: what came first must not
-  // wait for all that a crowd has to say.
-  static constexpr uint32_t kLooks = 16;
+  // wait for all that a crowd has to say. More looks bring no more than they cost.
+  static constexpr uint32_t kLooks = 2;
   static constexpr uint32_t kGathered = 128;
 
   // First in, first out, each once.
