@@ -64,7 +64,7 @@ class Floor {
       asked_ = 0;
       look(-1);
       // As mctenant's event loop does, so that they differ in what it does itself.
-      for (uint32_t looks = 0, before = 1; looks < 16 && asked_ > before && asked_ < 128; ++looks) {
+      for (uint32_t looks = 0, before = 1; looks < 2 && asked_ > before && asked_ < 128; ++looks) {
         before = asked_;
         look(0);
       }

@@ -70,6 +70,10 @@ class ScriptedTcpServer {
     bytes.resize(got);
     return bytes;
   }
+  [[nodiscard]] bool readable() const {
+    pollfd arrived{peer_, POLLIN, 0};
+    return poll(&arrived, 1, 0) == 1;
+  }
   void send(std::string_view bytes) const { (void)!::send(peer_, bytes.data(), bytes.size(), MSG_NOSIGNAL); }
   void hang_up() {
     if (peer_ >= 0) close(std::exchange(peer_, -1));

@@ -172,6 +172,27 @@ TEST_F(ServerConnectionTest, ACallMaySendAnotherFromItsReply) {
   EXPECT_EQ(second.value(), "v");
 }
 
+TEST_F(ServerConnectionTest, RequestsLeaveWithThoseThatAreAtHand) {
+  ScriptedTcpServer server;
+  open(server.address());
+  ASSERT_TRUE(server.accept_and_introduce());
+  ASSERT_TRUE(settled());
+  support::Watched<bool> asked;
+  running_.call([&] {
+    send_here(Command::get, "one");
+    send_here(Command::get, "two");
+    running_.loop().post([&] {
+      EXPECT_FALSE(server.readable()) << "the first two have left alone";
+      send_here(Command::get, "six");
+      asked.change([](bool& done) { done = true; });
+    });
+  });
+  ASSERT_TRUE(asked.wait([](bool done) { return done; }));
+  EXPECT_EQ(server.read(3 * 14), "mg one v f c\r\nmg two v f c\r\nmg six v f c\r\n");
+  server.send("EN\r\nEN\r\nEN\r\n");
+  for (const auto& call : calls_) EXPECT_EQ(call->status(), Status::not_found);
+}
+
 TEST_F(ServerConnectionTest, AServerWithoutCasIsNotUsed) {
   const support::MemcachedProcess memcached({.flags = {"-C"}});
   open(memcached.address());
