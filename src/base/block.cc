@@ -14,7 +14,8 @@ struct SizeClass {
   size_t capacity;
   size_t kept;  // how many free blocks a thread keeps at most
 };
-constexpr std::array<SizeClass, 3> kClasses{{{kSmallBlock, 4096}, {kMediumBlock, 256}, {kLargeBlock, 64}}};
+constexpr std::array<SizeClass, 4> kClasses{
+    {{kSmallBlock, 4096}, {kMediumBlock, 256}, {kLargeBlock, 64}, {kBulkBlock, 8}}};
 constexpr uint32_t kUnpooled = kClasses.size();
 
 // What a thread keeps. Freed with the thread; blocks given back after that go to the heap.

@@ -30,10 +30,12 @@ class Block {
   size_t capacity_ = 0;
 };
 
-// Usable bytes of the pooled sizes: a lone small reply, a burst of them, one read from a socket.
+// Usable bytes of the pooled sizes: a lone small reply, a burst of them, one read from a client, one from a
+// server, which brings the replies of many.
 inline constexpr size_t kSmallBlock = 2 * 1024 - sizeof(Block);
 inline constexpr size_t kMediumBlock = 16 * 1024 - sizeof(Block);
 inline constexpr size_t kLargeBlock = 64 * 1024 - sizeof(Block);
+inline constexpr size_t kBulkBlock = 256 * 1024 - sizeof(Block);
 
 // Shared ownership of a block.
 class BlockRef {

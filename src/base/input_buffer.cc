@@ -5,12 +5,15 @@ namespace {
 
 // What is kept of a frame whose size is not known yet.
 constexpr size_t kUnknownFrame = 256;
+// What is read into the scratch block where large frames follow each other.
+constexpr size_t kBeginning = size_t{8} * 1024;
 
 }  // namespace
 
-BlockRef scratch_block() {
-  static thread_local BlockRef scratch;
-  if (!scratch || scratch->shared()) scratch = BlockRef(Block::take(kLargeBlock));
+BlockRef scratch_block(size_t size) {
+  static thread_local BlockRef scratches[2];
+  BlockRef& scratch = scratches[size > kLargeBlock ? 1 : 0];
+  if (!scratch || scratch->shared()) scratch = BlockRef(Block::take(size));
   return scratch;
 }
 
@@ -26,8 +29,8 @@ int InputBuffer::prepare(iovec out[2], size_t limit) {
   }
   if (limit > 0) {
     // commit() finds the same scratch block again: nothing else reads in between.
-    const BlockRef scratch = scratch_block();
-    out[count++] = {scratch->data(), std::min(limit, scratch->capacity())};
+    const BlockRef scratch = scratch_block(scratch_size_);
+    out[count++] = {scratch->data(), std::min(limit, large_frames_ ? kBeginning : scratch->capacity())};
   }
   return count;
 }
@@ -51,6 +54,7 @@ void InputBuffer::top_up(Rest& rest) {
 void InputBuffer::keep() {
   const size_t held = view().size();
   const size_t wanted = std::max({expected_, held, kUnknownFrame});
+  if (wanted > kLargeBlock) large_frames_ = true;
   const size_t room = static_cast<size_t>(block_->data() + block_->capacity() - begin_);
   // A block that others look into is theirs too: it must not be written to, nor held for a few bytes of it.
   const bool own = !block_->shared() && block_->capacity() <= std::max(2 * wanted, kSmallBlock);

@@ -17,10 +17,13 @@ namespace mctenant::base {
 //
 // Bytes are read into the thread's scratch block and understood where they lie; only the unfinished frame at
 // the end is kept, in a block of the size that the reader expects, and the rest of it is then read straight
-// into that block. So a small frame is not copied, and a large one at most once. Between frames no memory is
-// held. Not thread-safe.
+// into that block. So a small frame is not copied, and a large one at most once; of one that is larger than a
+// read, only the beginning. Between frames no memory is held. Not thread-safe.
 class InputBuffer {
  public:
+  // One read takes more at once than it would: for who sends the replies of many.
+  void read_in_bulk() { scratch_size_ = kBulkBlock; }
+
   // The unread bytes, in one piece. Valid until the next consume() or commit().
   [[nodiscard]] std::string_view view() const { return {begin_, static_cast<size_t>(end_ - begin_)}; }
   void consume(size_t size) {
@@ -69,13 +72,19 @@ class InputBuffer {
   char* begin_ = nullptr;
   char* end_ = nullptr;
   size_t expected_ = 0;
+  size_t scratch_size_ = kLargeBlock;
+  // Large frames follow each other: what is read of the next into the scratch block is copied from there, and
+  // so it is little.
+  bool large_frames_ = false;
 };
 
-// The thread's scratch block; a new one whenever the last is still referenced by somebody.
-[[nodiscard]] BlockRef scratch_block();
+// The thread's scratch block of a size, kLargeBlock or kBulkBlock; a new one whenever the last is still
+// referenced by somebody.
+[[nodiscard]] BlockRef scratch_block(size_t size = kLargeBlock);
 
 template <class Drain>
 void InputBuffer::run(Rest& rest, Drain&& drain) {
+  bool in_scratch = false;
   for (;;) {
     if (begin_ == end_) {
       block_ = BlockRef();
@@ -83,14 +92,17 @@ void InputBuffer::run(Rest& rest, Drain&& drain) {
       expected_ = 0;
       if (rest.size() == 0) return;
       take_over(rest);
+      in_scratch = true;
     }
     const char* before = begin_;
     drain();
+    if (in_scratch && begin_ != before) large_frames_ = false;  // the scratch block held a whole one
     if (begin_ == end_) continue;
     if (rest.size() > 0) {
       // No progress and no larger frame asked for: the reader has stopped, and all the rest waits with it.
       if (begin_ == before && expected_ <= view().size()) expected_ = view().size() + rest.size();
       top_up(rest);
+      in_scratch = false;
       continue;
     }
     return keep();
@@ -107,7 +119,7 @@ void InputBuffer::commit(size_t size, Drain&& drain) {
     size -= here;
   }
   if (size > 0) {
-    rest.block = scratch_block();
+    rest.block = scratch_block(scratch_size_);
     rest.begin = rest.block->data();
     rest.end = rest.begin + size;
   }

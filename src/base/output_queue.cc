@@ -66,6 +66,16 @@ int OutputQueue::gather(iovec* out, int max) const {
   return count;
 }
 
+void OutputQueue::let_go() {
+  for (Segment* segment = head_; segment != nullptr; segment = segment->next) {
+    const auto size = static_cast<size_t>(segment->end - segment->begin);
+    if (segment->block->capacity() <= std::max(2 * size, kMediumBlock)) continue;
+    Block* own = Block::take(size);
+    std::memcpy(own->data(), segment->begin, size);
+    *segment = {segment->next, BlockRef(own), own->data(), own->data() + size, own->data() + size};
+  }
+}
+
 void OutputQueue::consume(size_t size) {
   size_ -= size;
   while (head_ != nullptr) {

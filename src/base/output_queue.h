@@ -34,6 +34,9 @@ class OutputQueue {
   // Fills up to `max` entries with what to write next; returns how many. The queue must not be appended to
   // before consume().
   [[nodiscard]] int gather(iovec* out, int max) const;
+  // Copies what stands in blocks that are much larger: a queue that waits for its reader does not hold them for
+  // a few bytes of them.
+  void let_go();
   // Forgets the first `size` bytes.
   void consume(size_t size);
   void clear();

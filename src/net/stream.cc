@@ -202,6 +202,7 @@ bool Stream::write_plain() {
         abort(std::strerror(errno));
         return false;
       }
+      output_.let_go();
       watch_writable(true);
       break;
     }

@@ -63,6 +63,8 @@ class Stream final : public Discardable, private EndOfTurn {
   // From now on flush() also waits for what else is at hand (EventLoop::after_gathering): for a stream that
   // many share.
   void gather_output() { gathers_ = true; }
+  // From now on a read may bring more at once: likewise.
+  void read_in_bulk() { input_.read_in_bulk(); }
   // One call of on_output_drained() as soon as fewer than `bytes` wait.
   void notify_below(size_t bytes) { notify_below_ = bytes; }
 

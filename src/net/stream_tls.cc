@@ -68,6 +68,7 @@ bool Stream::write_records() {
       case Result::wants_read:
         return true;  // goes on when something is read
       case Result::wants_write:
+        output_.let_go();
         watch_writable(true);
         return true;
       default:

@@ -66,6 +66,7 @@ void ServerConnection::connect(const base::Expected<net::SocketAddress>& address
   set_state(State::connecting);
   stream_ = net::Stream::connect(loop_, *address, *this);
   stream_->gather_output();
+  stream_->read_in_bulk();
   deadline_.start(pool_.connect_timeout);
 }
 

@@ -136,6 +136,7 @@ TEST(InputBuffer, FramesOfAllSizesAreTheSameForRandomCuts) {
     std::minstd_rand random(seed + 1);
     const size_t longest = size_t{1} << (5 + seed % 15);
     InputBuffer in;
+    if (seed % 2 != 0) in.read_in_bulk();
     Reader reader(frames);
     std::string_view left = all;
     while (!left.empty()) {
@@ -209,6 +210,7 @@ TEST(InputBuffer, TwoBuffersOfAThreadDontDisturbEachOther) {
     std::minstd_rand random(seed);
     InputBuffer one;
     InputBuffer two;
+    if (seed % 2 != 0) two.read_in_bulk();
     Reader one_reader(one_frames);
     Reader two_reader(two_frames);
     std::string_view one_left = one_all;
@@ -237,6 +239,47 @@ TEST(InputBuffer, TheRestOfAFrameIsReadBehindItsBeginning) {
   EXPECT_EQ(where[0].iov_len, frame.size() - 1000);
   ASSERT_EQ(in.prepare(where, 5000), 1);
   EXPECT_EQ(where[0].iov_len, 5000U);
+}
+
+size_t offered(InputBuffer& in) {
+  iovec where[2];
+  const int count = in.prepare(where, 1'000'000);
+  return where[count - 1].iov_len;
+}
+
+TEST(InputBuffer, WhoSendsTheRepliesOfManyIsReadInBulk) {
+  InputBuffer in;
+  EXPECT_EQ(offered(in), kLargeBlock);
+  in.read_in_bulk();
+  EXPECT_EQ(offered(in), kBulkBlock);
+}
+
+// What stands in the scratch block of a frame that does not fit is copied.
+TEST(InputBuffer, OfLargeFramesThatFollowEachOtherOnlyTheBeginningIsCopied) {
+  const auto frames = frames_of({200'000, 200'000, 100, 200'000, 0});
+  InputBuffer in;
+  in.read_in_bulk();
+  Reader reader(frames);
+  const auto drain = [&] { reader.drain(in); };
+  const auto read = [&](const std::string& bytes) {
+    std::string_view left = bytes;
+    while (!left.empty()) read_into(in, left, 1'000'000, drain);
+  };
+  read(frames[0].substr(0, 10'000));
+  const size_t little = offered(in);
+  EXPECT_LE(little, size_t{16} * 1024);
+  read(frames[0].substr(10'000) + frames[1].substr(0, 5'000));
+  EXPECT_EQ(offered(in), little);
+  read(frames[1].substr(5'000));
+  EXPECT_EQ(offered(in), little);  // the next may be as large
+  read(frames[2]);
+  EXPECT_EQ(offered(in), kBulkBlock);  // it was not
+  read(frames[3].substr(0, 10));
+  EXPECT_EQ(offered(in), little);
+  read(frames[3].substr(10) + frames[4]);
+  EXPECT_EQ(offered(in), kBulkBlock);
+  EXPECT_TRUE(reader.done());
+  reader.expect_shared_intact();
 }
 
 TEST(InputBuffer, AFrameThatIsReadWholeIsNotCopied) {

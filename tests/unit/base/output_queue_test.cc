@@ -39,6 +39,7 @@ TEST(OutputQueue, AnyMixOfPiecesComesOutInOrder) {
     for (int step = 0; step < 200; ++step) {
       const size_t size = random() % (random() % 8 == 0 ? 70'000 : 300);
       const std::string piece(size, letter = letter == 'z' ? 'a' : static_cast<char>(letter + 1));
+      if (random() % 8 == 0) queue.let_go();
       switch (random() % 5) {
         case 0:
           queue.append(piece);
@@ -127,6 +128,22 @@ TEST(OutputQueue, ASharedBlockIsLetGoOnceItsBytesAreWritten) {
   EXPECT_TRUE(block->shared());
   queue.consume(1);
   EXPECT_FALSE(block->shared());
+}
+
+TEST(OutputQueue, AQueueThatWaitsHoldsNoBlockForAFewBytesOfIt) {
+  OutputQueue queue;
+  const BlockRef much_larger(Block::take(kBulkBlock));
+  const BlockRef fitting(Block::take(kLargeBlock));
+  std::memset(much_larger->data(), 'a', 20'000);
+  std::memset(fitting->data(), 'b', kLargeBlock);
+  queue.append(Slice{much_larger, much_larger->data(), 20'000});
+  queue.append(Slice{fitting, fitting->data(), 40'000});
+  queue.append("end");
+  queue.let_go();
+  EXPECT_FALSE(much_larger->shared());
+  EXPECT_TRUE(fitting->shared());
+  EXPECT_EQ(queue.size(), 60'003U);
+  EXPECT_EQ(next_bytes(queue, 8), std::string(20'000, 'a') + std::string(40'000, 'b') + "end");
 }
 
 TEST(OutputQueue, ClearAndDestructionLetGoOfSharedBlocks) {
