@@ -16,6 +16,7 @@ struct SizeClass {
 };
 constexpr std::array<SizeClass, 4> kClasses{
     {{kSmallBlock, 4096}, {kMediumBlock, 256}, {kLargeBlock, 64}, {kBulkBlock, 8}}};
+constexpr uint32_t kBulk = kClasses.size() - 1;
 constexpr uint32_t kUnpooled = kClasses.size();
 
 // What a thread keeps. Freed with the thread; blocks given back after that go to the heap.
@@ -41,10 +42,10 @@ thread_local bool FreeLists::alive = false;
 thread_local FreeLists free_lists;
 
 uint32_t class_of(size_t size) {
-  for (uint32_t i = 0; i < kClasses.size(); ++i) {
+  for (uint32_t i = 0; i < kBulk; ++i) {
     if (size <= kClasses[i].capacity) return i;
   }
-  return kUnpooled;
+  return size == kBulkBlock ? kBulk : kUnpooled;  // too large to be given to who asks for less
 }
 
 }  // namespace
@@ -62,13 +63,14 @@ Block* Block::take(size_t size) {
   }
   if (memory == nullptr) memory = std::malloc(sizeof(Block) + capacity);
   if (memory == nullptr) throw std::bad_alloc();
-  auto* block = new (memory) Block;
+  auto* block = new (memory) Block;  // never destroyed: give_back() leaves nothing to be
   block->size_class_ = size_class;
   block->capacity_ = capacity;
   return block;
 }
 
 void Block::give_back() {
+  pipe_.reset();
   if (!kSanitized && size_class_ != kUnpooled && FreeLists::alive) {
     auto& list = free_lists.lists[size_class_];
     if (list.size() < kClasses[size_class_].kept) {

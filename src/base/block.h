@@ -4,14 +4,16 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/pipe.h"
+
 namespace mctenant::base {
 
 // A counted piece of memory for bytes on their way through, from free lists that each thread keeps for
 // itself. Not atomic: a block belongs to the thread that took it.
 class Block {
  public:
-  // A block with room for at least `size` bytes, with one reference. The sizes that small requests need come
-  // from the thread's free list; a larger one is allocated exactly.
+  // A block with room for at least `size` bytes, with one reference. The sizes that small requests need, and
+  // kBulkBlock, come from the thread's free lists; another that is larger is allocated exactly.
   [[nodiscard]] static Block* take(size_t size);
 
   void ref() { ++references_; }
@@ -22,12 +24,17 @@ class Block {
   [[nodiscard]] size_t capacity() const { return capacity_; }
   [[nodiscard]] char* data() { return reinterpret_cast<char*>(this + 1); }
 
+  // The end of what the block is for may wait in a pipe instead. Null: it does not.
+  [[nodiscard]] Pipe* pipe() const { return pipe_.get(); }
+  void attach(Pipe::Ref pipe) { pipe_ = std::move(pipe); }
+
  private:
   void give_back();
 
   uint32_t references_ = 1;
   uint32_t size_class_ = 0;
   size_t capacity_ = 0;
+  Pipe::Ref pipe_;
 };
 
 // Usable bytes of the pooled sizes: a lone small reply, a burst of them, one read from a client, one from a
@@ -66,6 +73,7 @@ class BlockRef {
 };
 
 // Bytes inside a block, kept alive by it. Without a block: bytes that somebody else keeps alive for the call.
+// With a block that has a pipe, what that holds is the end of the slice, and does not stand at `data`.
 struct Slice {
   BlockRef owner;
   const char* data = nullptr;

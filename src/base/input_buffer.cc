@@ -7,12 +7,14 @@ namespace {
 constexpr size_t kUnknownFrame = 256;
 // What is read into the scratch block where large frames follow each other.
 constexpr size_t kBeginning = size_t{8} * 1024;
+// What is missing of a frame, from which on a pipe is cheaper than copying.
+constexpr size_t kDivertFrom = size_t{128} * 1024;
 
 }  // namespace
 
-BlockRef scratch_block(size_t size) {
+const BlockRef& scratch_block(size_t size) {
   static thread_local BlockRef scratches[2];
-  BlockRef& scratch = scratches[size > kLargeBlock ? 1 : 0];
+  BlockRef& scratch = scratches[size == kBulkBlock ? 1 : 0];
   if (!scratch || scratch->shared()) scratch = BlockRef(Block::take(size));
   return scratch;
 }
@@ -29,7 +31,7 @@ int InputBuffer::prepare(iovec out[2], size_t limit) {
   }
   if (limit > 0) {
     // commit() finds the same scratch block again: nothing else reads in between.
-    const BlockRef scratch = scratch_block(scratch_size_);
+    const BlockRef& scratch = scratch_block(scratch_size_);
     out[count++] = {scratch->data(), std::min(limit, large_frames_ ? kBeginning : scratch->capacity())};
   }
   return count;
@@ -52,6 +54,7 @@ void InputBuffer::top_up(Rest& rest) {
 }
 
 void InputBuffer::keep() {
+  if (piped_ != 0) return;  // its block was made for it
   const size_t held = view().size();
   const size_t wanted = std::max({expected_, held, kUnknownFrame});
   if (wanted > kLargeBlock) large_frames_ = true;
@@ -66,10 +69,40 @@ void InputBuffer::keep() {
   block_ = std::move(kept);
 }
 
+bool InputBuffer::divert() {
+  const size_t held = view().size();
+  if (!in_bulk_ || last_ == 0 || piped_ != 0 || expected_ < held + kDivertFrom) return false;
+  Pipe::Ref pipe = Pipe::take();
+  if (!pipe) return false;
+  large_frames_ = true;
+  piped_ = expected_ - held - last_;
+  expected_ = held + last_;
+  BlockRef kept(Block::take(expected_));
+  std::memcpy(kept->data(), begin_, held);
+  kept->attach(std::move(pipe));
+  begin_ = kept->data();
+  end_ = begin_ + held;
+  block_ = std::move(kept);
+  return true;
+}
+
+void InputBuffer::give_up_pipe() {
+  const size_t held = view().size();
+  expected_ += piped_;
+  BlockRef whole(Block::take(expected_));
+  std::memcpy(whole->data(), begin_, held);
+  const size_t out_of_pipe = pipe()->size();
+  pipe()->read(whole->data() + held);
+  begin_ = whole->data();
+  end_ = begin_ + held + out_of_pipe;
+  block_ = std::move(whole);
+  piped_ = last_ = 0;
+}
+
 void InputBuffer::clear() {
   block_ = BlockRef();
   begin_ = end_ = nullptr;
-  expected_ = 0;
+  expected_ = piped_ = 0;
 }
 
 }  // namespace mctenant::base

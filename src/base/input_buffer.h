@@ -19,10 +19,18 @@ namespace mctenant::base {
 // the end is kept, in a block of the size that the reader expects, and the rest of it is then read straight
 // into that block. So a small frame is not copied, and a large one at most once; of one that is larger than a
 // read, only the beginning. Between frames no memory is held. Not thread-safe.
+//
+// What is missing of a very large frame need not come into memory at all, if the reader can do without:
+//
+//   [block: the beginning of the frame, and its last bytes] + [pipe: what is between them]
 class InputBuffer {
  public:
-  // One read takes more at once than it would: for who sends the replies of many.
-  void read_in_bulk() { scratch_size_ = kBulkBlock; }
+  // One read takes more at once than it would, and large values may wait in pipes: for who sends the replies
+  // of many.
+  void read_in_bulk() {
+    scratch_size_ = kBulkBlock;
+    in_bulk_ = true;
+  }
 
   // The unread bytes, in one piece. Valid until the next consume() or commit().
   [[nodiscard]] std::string_view view() const { return {begin_, static_cast<size_t>(end_ - begin_)}; }
@@ -30,11 +38,26 @@ class InputBuffer {
     begin_ += size;
     if (begin_ == end_) expected_ = 0;
   }
-  // The reader says that view() is the beginning of a frame of `total` bytes. The size must be bounded by the
-  // caller: room for it is taken.
-  void expect(size_t total) { expected_ = total; }
-  // A part of view() that outlives it, without copying.
-  [[nodiscard]] Slice share(std::string_view part) const { return {block_, part.data(), part.size()}; }
+  // The reader says that view() is the beginning of a frame of `total` bytes, not counting those in a pipe.
+  // The size must be bounded by the caller: room for it is taken. With `last`, it can do without the bytes
+  // that are missing, but for that many at the end.
+  void expect(size_t total, size_t last = 0) {
+    expected_ = total;
+    last_ = last;
+  }
+  // How many bytes of the frame that view() begins with are in the block's pipe, or will be: in front of the
+  // `last` ones.
+  [[nodiscard]] size_t piped() const { return piped_; }
+  // A part of view(), and what is in the pipe behind it, that outlives it, without copying.
+  [[nodiscard]] Slice share(std::string_view part) const {
+    return {block_, part.data(), part.size() + piped_};
+  }
+
+  // How many bytes must come next into pipe() rather than into the places of prepare().
+  [[nodiscard]] size_t missing_in_pipe() const { return piped_ == 0 ? 0 : piped_ - pipe()->size(); }
+  [[nodiscard]] Pipe* pipe() const { return block_->pipe(); }
+  // The pipe takes no more: what it has goes into memory, and so does the rest.
+  void give_up_pipe();
 
   // Where to read next: up to two places, `limit` bytes at most. Returns how many places.
   [[nodiscard]] int prepare(iovec out[2], size_t limit);
@@ -66,12 +89,18 @@ class InputBuffer {
   void top_up(Rest& rest);
   // Keeps view() in a block of its own with room for the expected frame.
   void keep();
+  // Lets what is missing of the frame come into a pipe, if it is much and the reader can do without. False:
+  // it shall come into memory.
+  [[nodiscard]] bool divert();
   void take_over(Rest& rest);
 
   BlockRef block_;
   char* begin_ = nullptr;
   char* end_ = nullptr;
   size_t expected_ = 0;
+  size_t last_ = 0;
+  size_t piped_ = 0;
+  bool in_bulk_ = false;
   size_t scratch_size_ = kLargeBlock;
   // Large frames follow each other: what is read of the next into the scratch block is copied from there, and
   // so it is little.
@@ -79,8 +108,8 @@ class InputBuffer {
 };
 
 // The thread's scratch block of a size, kLargeBlock or kBulkBlock; a new one whenever the last is still
-// referenced by somebody.
-[[nodiscard]] BlockRef scratch_block(size_t size = kLargeBlock);
+// referenced by somebody. The reference is good until the next call.
+[[nodiscard]] const BlockRef& scratch_block(size_t size = kLargeBlock);
 
 template <class Drain>
 void InputBuffer::run(Rest& rest, Drain&& drain) {
@@ -89,7 +118,7 @@ void InputBuffer::run(Rest& rest, Drain&& drain) {
     if (begin_ == end_) {
       block_ = BlockRef();
       begin_ = end_ = nullptr;
-      expected_ = 0;
+      expected_ = piped_ = 0;
       if (rest.size() == 0) return;
       take_over(rest);
       in_scratch = true;
@@ -105,7 +134,8 @@ void InputBuffer::run(Rest& rest, Drain&& drain) {
       in_scratch = false;
       continue;
     }
-    return keep();
+    if (!divert()) keep();
+    return;
   }
 }
 

@@ -31,12 +31,19 @@ class OutputQueue {
   [[nodiscard]] size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
 
-  // Fills up to `max` entries with what to write next; returns how many. The queue must not be appended to
-  // before consume().
+  // Fills up to `max` entries with what to write next, up to what waits in a pipe; returns how many. The
+  // queue must not be appended to before consume().
   [[nodiscard]] int gather(iovec* out, int max) const;
-  // Copies what stands in blocks that are much larger: a queue that waits for its reader does not hold them for
-  // a few bytes of them.
+  // Copies what stands in blocks that are much larger: a queue that waits for its reader does not hold them
+  // for a few bytes of them.
   void let_go();
+  // The pipe that holds what is to be written next, and how much; null if that stands in memory. Who takes
+  // bytes out of it says so by consume().
+  [[nodiscard]] Pipe* next_pipe(size_t& size) const { return pipes_ == 0 ? nullptr : find_next_pipe(size); }
+  // Something behind what gather() gives is in a pipe.
+  [[nodiscard]] bool pipe_follows() const { return pipes_ != 0; }
+  // Takes out of its pipe what is to be written next: for who cannot write from one.
+  void take_out_of_pipe();
   // Forgets the first `size` bytes.
   void consume(size_t size);
   void clear();
@@ -45,11 +52,13 @@ class OutputQueue {
   struct Segment;
 
   Segment* add_segment(Block* block, char* begin, char* end, char* limit);
+  [[nodiscard]] Pipe* find_next_pipe(size_t& size) const;
   void drop_head();
 
   Segment* head_ = nullptr;
   Segment* tail_ = nullptr;
   size_t size_ = 0;
+  size_t pipes_ = 0;  // segments in one
 };
 
 }  // namespace mctenant::base

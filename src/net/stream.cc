@@ -22,6 +22,20 @@ void set_no_delay(int fd) {
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on unix sockets, rightly
 }
 
+// One system call.
+ssize_t send_next(int fd, const base::OutputQueue& output) {
+  size_t piped = 0;
+  if (base::Pipe* pipe = output.next_pipe(piped)) return pipe->send(fd, piped, output.size() > piped);
+  const int flags = MSG_NOSIGNAL | (output.pipe_follows() ? MSG_MORE : 0);
+  iovec pieces[kMaxGather];
+  const int count = output.gather(pieces, kMaxGather);
+  if (count == 1) return send(fd, pieces[0].iov_base, pieces[0].iov_len, flags);
+  msghdr message{};
+  message.msg_iov = pieces;
+  message.msg_iovlen = static_cast<size_t>(count);
+  return sendmsg(fd, &message, flags);
+}
+
 }  // namespace
 
 Stream::Stream(EventLoop& loop, int fd, Handler& handler, const TlsContext* tls)
@@ -128,6 +142,7 @@ void Stream::on_readable() {
     return;
   }
   if (tls_) return read_records();
+  if (input_.missing_in_pipe() > 0) return read_into_pipe();
   iovec where[2];
   const int count = input_.prepare(where, read_limit_);
   const ssize_t got =
@@ -135,6 +150,20 @@ void Stream::on_readable() {
   if (got > 0) return deliver(static_cast<size_t>(got));
   if (got < 0) {
     if (errno != EAGAIN && errno != EINTR) abort(std::strerror(errno));
+    return;
+  }
+  input_ended_ = true;
+  event_del(read_event_);
+  handler_.on_input_end();
+}
+
+// Once a turn: so a pipe that takes nothing, though the socket is readable, is full.
+void Stream::read_into_pipe() {
+  const ssize_t got = input_.pipe()->fill(fd_, input_.missing_in_pipe());
+  if (got > 0) return deliver(0);
+  if (got < 0) {
+    if (errno != EINTR)
+      input_.give_up_pipe();  // and if it is the socket that has failed, the next read tells
     return;
   }
   input_ended_ = true;
@@ -189,13 +218,7 @@ void Stream::write_ahead() {
 
 bool Stream::write_plain() {
   while (!output_.empty()) {
-    iovec pieces[kMaxGather];
-    msghdr message{};
-    message.msg_iov = pieces;
-    message.msg_iovlen = static_cast<size_t>(output_.gather(pieces, kMaxGather));
-    const ssize_t sent = message.msg_iovlen == 1
-                             ? send(fd_, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL)
-                             : sendmsg(fd_, &message, MSG_NOSIGNAL);
+    const ssize_t sent = send_next(fd_, output_);
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN) {

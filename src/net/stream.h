@@ -63,7 +63,7 @@ class Stream final : public Discardable, private EndOfTurn {
   // From now on flush() also waits for what else is at hand (EventLoop::after_gathering): for a stream that
   // many share.
   void gather_output() { gathers_ = true; }
-  // From now on a read may bring more at once: likewise.
+  // From now on a read may bring more at once, and large values wait in pipes (InputBuffer): likewise.
   void read_in_bulk() { input_.read_in_bulk(); }
   // One call of on_output_drained() as soon as fewer than `bytes` wait.
   void notify_below(size_t bytes) { notify_below_ = bytes; }
@@ -103,6 +103,7 @@ class Stream final : public Discardable, private EndOfTurn {
   void on_writable();
   void drop_input();
   void deliver(size_t size);
+  void read_into_pipe();
   void write_now();
   void write_ahead();
   // False if the stream has ended by it.

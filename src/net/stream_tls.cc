@@ -62,6 +62,8 @@ void Stream::read_next_turn() {
 
 bool Stream::write_records() {
   while (!output_.empty()) {
+    size_t piped = 0;
+    if (output_.next_pipe(piped) != nullptr) output_.take_out_of_pipe();
     switch (tls_->write(output_)) {
       case Result::done:
         continue;

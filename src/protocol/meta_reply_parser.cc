@@ -133,21 +133,23 @@ MetaReply incomplete(size_t needed) {
 }
 
 MetaReply read_value(Command command, std::string_view line, size_t line_bytes, std::string_view in,
-                     size_t max_value) {
+                     size_t max_value, size_t elsewhere) {
   MetaReply result;
   size_t size = 0;
   if (!returns_value(command) || !read_number(take_short_word(line), size) || size > max_value ||
-      !read_flags(line, result.reply)) {
+      size < elsewhere || !read_flags(line, result.reply)) {
     return broken();
   }
-  const size_t total = line_bytes + size + 2;
+  size -= elsewhere;
+  const size_t total = line_bytes + size + kBehindValue;
   if (in.size() < total) return incomplete(total);
   if (in[total - 2] != '\r' || in[total - 1] != '\n') return broken();
   result.outcome = MetaReply::Outcome::reply;
   result.consumed = total;
   result.reply.status = Status::ok;
   result.reply.value = {{}, in.data() + line_bytes, size};
-  if (is_arithmetic(command) && !read_number({in.data() + line_bytes, size}, result.reply.number))
+  if (is_arithmetic(command) &&
+      (elsewhere > 0 || !read_number({in.data() + line_bytes, size}, result.reply.number)))
     return broken();
   return result;
 }
@@ -184,7 +186,7 @@ MetaReply read_description(std::string_view line, size_t line_bytes) {
 
 }  // namespace
 
-MetaReply parse_meta_reply(Command command, std::string_view in, size_t max_value) {
+MetaReply parse_meta_reply(Command command, std::string_view in, size_t max_value, size_t elsewhere) {
   const auto* newline =
       static_cast<const char*>(std::memchr(in.data(), '\n', std::min(in.size(), kMaxReplyLine)));
   if (newline == nullptr) return in.size() >= kMaxReplyLine ? broken() : incomplete(in.size() + 1);
@@ -198,7 +200,7 @@ MetaReply parse_meta_reply(Command command, std::string_view in, size_t max_valu
   if (line.size() == 2 || line[2] == ' ') {
     const uint16_t two = code(line[0], line[1]);
     const std::string_view rest = line.substr(2);
-    if (two == code('V', 'A')) return read_value(command, rest, line_bytes, in, max_value);
+    if (two == code('V', 'A')) return read_value(command, rest, line_bytes, in, max_value, elsewhere);
     if (two == code('M', 'E') && command == Command::describe) return read_description(rest, line_bytes);
     if (read_code(two, command, result.reply.status))
       return read_flags(rest, result.reply) ? result : broken();

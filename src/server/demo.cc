@@ -63,8 +63,8 @@ class OwnMemcached {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1);
     setpgid(0, 0);  // Ctrl-C is for mctenant, which drains first
-    execlp("memcached", "memcached", "-s", socket.c_str(), "-a", "0600", "-I", "2m", "-m", "64", "-u",
-           name.c_str(), static_cast<char*>(nullptr));
+    execlp("memcached", "memcached", "-s", socket.c_str(), "-a", "0600", "-I", "2m", "-R", "200", "-m", "64",
+           "-u", name.c_str(), static_cast<char*>(nullptr));
     std::fprintf(stderr, "cannot start memcached: %s; install it (Debian: apt-get install memcached)\n",
                  std::strerror(errno));
     _exit(127);

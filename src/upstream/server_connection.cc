@@ -135,11 +135,11 @@ void ServerConnection::take_replies(base::InputBuffer& in) {
   using Outcome = protocol::MetaReply::Outcome;
   while (!in.view().empty()) {
     if (calls_.empty()) return stream_->abort("it sends what nobody asked for");
-    auto found = protocol::parse_meta_reply(calls_.front_command(), in.view(), item_size_max_);
-    if (found.outcome == Outcome::incomplete) return in.expect(found.needed);
+    auto found = protocol::parse_meta_reply(calls_.front_command(), in.view(), item_size_max_, in.piped());
+    if (found.outcome == Outcome::incomplete) return in.expect(found.needed, protocol::kBehindValue);
     if (found.outcome == Outcome::broken) return stream_->abort("it sends what is no answer to the question");
     auto& value = found.reply.value;
-    if (value.size >= kShareFrom) value = in.share({value.data, value.size});
+    if (value.size >= kShareFrom || in.piped() > 0) value = in.share({value.data, value.size});
     calls_.tell_first();
     figures_.in_flight.subtract();
     calls_.pop().on_reply(found.reply);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
 #include "protocol/meta_reply_parser.h"
@@ -41,5 +42,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   require(alone.reply.status == found.reply.status && alone.reply.cas == found.reply.cas);
   require(alone.reply.number == found.reply.number && alone.reply.expiry == found.reply.expiry);
   require(found.reply.expiry >= -1);
+  const std::string_view value(found.reply.value.data, found.reply.value.size);
+  if (value.empty() || command == Command::increment || command == Command::decrement ||
+      command == Command::describe) {
+    return 0;
+  }
+  // Half of the value elsewhere: the rest is the same.
+  const size_t here = value.size() / 2;
+  std::string cut(in.substr(0, found.consumed));
+  cut.erase(static_cast<size_t>(value.data() - in.data()) + here, value.size() - here);
+  const MetaReply rest = parse_meta_reply(command, cut, kMaxValue, value.size() - here);
+  require(rest.outcome == Outcome::reply && rest.consumed == cut.size() && rest.reply.value.size == here);
+  require(rest.reply.cas == found.reply.cas && rest.reply.flags == found.reply.flags);
   return 0;
 }

@@ -113,6 +113,22 @@ TEST(MetaReplyParser, EveryReplyMeansWhatItSays) {
   }
 }
 
+TEST(MetaReplyParser, APartOfTheValueMayBeElsewhere) {
+  const std::string line = "VA 10 f7 c5\r\n";
+  const std::string bytes = line + "abc\r\nHD\r\n";
+  const MetaReply found = parse_meta_reply(Command::get, bytes, kMaxValue, 7);
+  ASSERT_EQ(found.outcome, Outcome::reply);
+  EXPECT_EQ(found.consumed, line.size() + 5);
+  EXPECT_EQ(std::string_view(found.reply.value.data, found.reply.value.size), "abc");
+  EXPECT_EQ(found.reply.flags, 7U);
+  const MetaReply more = parse_meta_reply(Command::get, line + "abc", kMaxValue, 7);
+  EXPECT_EQ(more.outcome, Outcome::incomplete);
+  EXPECT_EQ(more.needed, line.size() + 3 + kBehindValue);
+  EXPECT_EQ(parse_meta_reply(Command::get, bytes, kMaxValue, 6).outcome, Outcome::broken);
+  EXPECT_EQ(parse_meta_reply(Command::get, bytes, kMaxValue, 11).outcome, Outcome::broken);
+  EXPECT_EQ(parse_meta_reply(Command::increment, "VA 2\r\n1\r\n", kMaxValue, 1).outcome, Outcome::broken);
+}
+
 TEST(MetaReplyParser, EveryPrefixIsIncompleteAndAsksForMore) {
   for (const Sample& sample : samples()) {
     for (size_t size = 0; size < sample.bytes.size(); ++size) {

@@ -25,6 +25,21 @@ struct Answer {
   uint64_t cas = 0;
 };
 
+std::string value_of(const base::Slice& slice) {
+  base::OutputQueue queue;
+  queue.append(slice);
+  std::string bytes;
+  while (!queue.empty()) {
+    size_t piped = 0;
+    if (queue.next_pipe(piped) != nullptr) queue.take_out_of_pipe();
+    iovec piece;
+    EXPECT_EQ(queue.gather(&piece, 1), 1);
+    bytes.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+    queue.consume(piece.iov_len);
+  }
+  return bytes;
+}
+
 // A call that writes its reply down.
 class Asked final : public Call {
  public:
@@ -32,7 +47,7 @@ class Asked final : public Call {
     answer.change([&](Answer& a) {
       ++a.replies;
       a.status = reply.status;
-      a.value.assign(reply.value.data == nullptr ? "" : reply.value.data, reply.value.size);
+      a.value = value_of(reply.value);
       a.cas = reply.cas;
     });
     if (then) then();
