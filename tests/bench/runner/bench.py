@@ -34,16 +34,32 @@ class Bench:
             self.results.fail(measure, row, name, f"{type(error).__name__}: {error}")
         print(f"{measure}, {row}: {name} ({time.monotonic() - began:.0f} s)", flush=True)
 
+    def in_turns(self, measure, row, names, variant_of, take):
+        """Starts and measures each target several times, in turns: all meet the same weather, and no process its luck with
+        memory alone. The medians are told. `take(target, turn)` returns figures."""
+        found = {}
+        for turn in range(self.settings.turns):
+            for name in names:
+                with self.attempt(measure, row, name), self.start(name, variant=variant_of(name)) as target:
+                    figures_of_turn = take(target, turn)
+                    self.complain(measure, row, target, figures_of_turn)
+                    found.setdefault(name, []).append(figures_of_turn)
+        for name, several in found.items():
+            self.results.add(measure, row, name, figures.median(several))
+
     def add(self, measure, row, target, found):
         self.results.add(measure, row, target.name, found)
+        self.complain(measure, row, target, found)
+
+    def complain(self, measure, row, target, found):
         if found["errors"]:
             print(f"{measure}, {row}: {target.name}: {found['errors']} errors, the first: "
                   f"{found.get('first_error', 'not told')}. {target.front_log()}", flush=True)
 
     def measure(self, target, *arguments, windows=1):
-        """A load for a while, or the medians of several shorter windows; `arguments` are mcload's."""
+        """The medians of several windows; `arguments` are mcload's."""
         settings, several = self.settings, []
-        seconds = settings.seconds if windows == 1 else settings.seconds / 2
+        seconds = settings.seconds / 2
         for _ in range(windows):
             told = self.generator.run(target, *arguments, "--seconds", seconds, "--warmup", settings.warmup)
             several.append(figures.of_load(told, target))

@@ -42,21 +42,30 @@ class Generator:
         return process, int(ready.group(1))
 
 
-def system_calls_by_strace(generator, target, program, arguments):
-    """For machines without the tracepoint: strace counts over a whole short run, whose connecting is a small part."""
+def system_calls_by_strace(generator, target, program, shape, seconds):
+    """For machines without the tracepoint: strace counts over a whole short run, and over its connecting alone."""
     if not program:
         return None
+    connecting = count_by_strace(generator, target, program, *shape, "--no-run")
+    whole = count_by_strace(generator, target, program, *shape, "--seconds", seconds, "--warmup", 0)
+    if not connecting or not whole or not whole[1]["operations"]:
+        return None
+    return (whole[0] - connecting[0]) / whole[1]["operations"]
+
+
+def count_by_strace(generator, target, program, *arguments):
+    """Calls of the process in front, and what the load generator told; or None."""
     with tempfile.NamedTemporaryFile("r", encoding="ascii") as counts:
         tracer = subprocess.Popen([program, "-c", "-f", "-o", counts.name, "-p", str(target.front.pid)],
                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         if "attached" not in tracer.stderr.readline():
             tracer.wait(10)
             return None
-        told = generator.run(target, *arguments, "--warmup", 0)
+        told = generator.run(target, *arguments)
         tracer.send_signal(signal.SIGINT)
         tracer.wait(10)
         total = re.search(r"^100\.00\s+\S+\s+\S*\s*?(\d+)\s.*total$", counts.read(), re.MULTILINE)
-    return int(total.group(1)) / told["operations"] if total and told["operations"] else None
+    return (int(total.group(1)), told) if total else None
 
 
 def rss_kib(process):

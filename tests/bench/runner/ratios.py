@@ -52,6 +52,10 @@ class Reader:
                    self.at("load", row, "memcached-sasl", "per_second"), 1.0, at_least=True)
         self.ratio(f"… of the floor: {row}", self.at("load", row, "floor", "per_second"),
                    self.at("load", row, "memcached-sasl", "per_second"), None)
+        self.ratio(f"CPU of mctenant and its server ÷ memcached -S direct of 4 threads: {row}",
+                   self.at("load", row, "mctenant", cpu, "server_cpu_us"), self.at("load", row, "memcached-sasl-4", cpu), 1.0)
+        self.ratio(f"operations/s ÷ memcached -S direct of 4 threads: {row}", self.at("load", row, "mctenant", "per_second"),
+                   self.at("load", row, "memcached-sasl-4", "per_second"), 1.0, at_least=True)
         self.ratio(f"CPU of mctenant and its server, a unix socket between them ÷ memcached -S direct: {row}",
                    self.at("load", row, "mctenant-unix", cpu, "server_cpu_us"), self.at("load", row, "memcached-sasl", cpu), 1.0)
         for row in (shapes.SMALL, shapes.DEEP):
@@ -67,6 +71,8 @@ class Reader:
         for row in (half_load.ALIKE, half_load.OWN):
             self.ratio(f"p99 ÷ memcached -S direct: {row}", self.at("half-load", row, "mctenant", "latency_us/p99"),
                        self.at("half-load", row, "memcached-sasl", "latency_us/p99"), 1.3)
+            self.ratio(f"p99 ÷ memcached -S direct of 4 threads: {row}", self.at("half-load", row, "mctenant", "latency_us/p99"),
+                       self.at("half-load", row, "memcached-sasl-4", "latency_us/p99"), 1.3)
             self.ratio(f"… of the floor: {row}", self.at("half-load", row, "floor", "latency_us/p99"),
                        self.at("half-load", row, "memcached-sasl", "latency_us/p99"), None)
 

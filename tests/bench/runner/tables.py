@@ -45,7 +45,7 @@ LOAD = (PER_SECOND, P50, P99, P999, CPU, SERVER_CPU)
 
 COLUMNS = {
     "load": (*LOAD, ("system calls", of("system_calls", 2)), RSS, OTHERS, ERRORS),
-    "half-load": (("asked for/s", of("rate")), *LOAD, ("core of the load and the server behind, %", of_core("load_cpu_us", "server_cpu_us")),
+    "half-load": (("asked for/s", of("rate")), *LOAD, ("the load's core, %", of_core("load_cpu_us")), ("of a core, %", of_core("front_cpu_us", "server_cpu_us")),
                   ("waits for a core, µs an operation", of("front_waited_us", 1)), ("the server behind", of("server_waited_us", 1)),
                   OTHERS, ERRORS),
     "storm": (("cycles/s", of("per_second")), P50, P99, ("CPU", of("front_cpu_us", 1)), ("server's CPU", of("server_cpu_us", 1)),

@@ -42,7 +42,7 @@ def by_name(results):
 
 class Ratios(unittest.TestCase):
     def test_all_that_must_be_is_told(self):
-        self.assertEqual(len(by_name(whole_results())), 30)
+        self.assertEqual(len(by_name(whole_results())), 34)
 
     def test_what_was_not_measured_is_left_out(self):
         results = {"load": {shapes.SMALL: {"mctenant": figure()}}}

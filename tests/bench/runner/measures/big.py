@@ -19,8 +19,5 @@ class BigValues:
     def run(self, bench, names):
         shape = Shape(self.row, (1 << 20) - KEY_SIZE, 1, self.keys, bench.settings, "--gets-only")
         shape.connections = 8
-        for name in names:
-            with bench.attempt(self.name, self.row, name):
-                with bench.start(name, variant=bench.variant(name, shape, "per_second")) as target:
-                    found = bench.measure(target, *shape.arguments(), "--preload", windows=bench.settings.windows)
-                    bench.add(self.name, self.row, target, found)
+        bench.in_turns(self.name, self.row, names, lambda name: bench.variant(name, shape, "per_second"),
+                       lambda target, turn: bench.measure(target, *shape.arguments(), "--preload"))

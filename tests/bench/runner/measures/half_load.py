@@ -18,13 +18,14 @@ class HalfLoad:
     def run(self, bench, names):
         small = shapes(bench.settings)[0]
         for row in (ALIKE, OWN):
+            rates = {}
             for name in names:
                 with bench.attempt(self.name, row, name):
-                    self.run_one(bench, small, row, name)
+                    rates[name] = round(bench.capacity("memcached-sasl" if row == ALIKE else name, small) / 2)
+            bench.in_turns(self.name, row, list(rates), lambda name: bench.variant(name, small),
+                           lambda target, turn, rates=rates: self.take(bench, target, small, rates[target.name]))
 
-    def run_one(self, bench, shape, row, name):
-        rate = round(bench.capacity("memcached-sasl" if row == ALIKE else name, shape) / 2)
-        with bench.start(name, variant=bench.variant(name, shape)) as target:
-            bench.generator.run(target, *shape.arguments(), "--preload", "--no-run")
-            found = bench.measure(target, *shape.arguments(), "--rate", rate, windows=bench.settings.windows)
-            bench.add(self.name, row, target, {"rate": rate, **found})
+    def take(self, bench, target, shape, rate):
+        bench.generator.run(target, *shape.arguments(), "--preload", "--no-run")
+        found = bench.measure(target, *shape.arguments(), "--rate", rate, windows=bench.settings.windows)
+        return {"rate": rate, **found}

@@ -36,13 +36,16 @@ class Shapes:
 
     def run(self, bench, names):
         for shape in shapes(bench.settings):
-            for name in (each for each in names if shape.row not in targets.KINDS[each].without):
-                with bench.attempt(self.name, shape.row, name):
-                    variant = bench.variant(name, shape)
-                    with bench.start(name, variant=variant) as target:
-                        found = bench.measure(target, *shape.arguments(), "--preload")
-                        found["system_calls"] = self.system_calls(bench, target, shape)
-                        bench.add(self.name, shape.row, target, found)
+            able = [each for each in names if shape.row not in targets.KINDS[each].without]
+            bench.in_turns(self.name, shape.row, able, lambda name, shape=shape: bench.variant(name, shape),
+                           lambda target, turn, shape=shape: self.take(bench, target, turn, shape))
+
+    def take(self, bench, target, turn, shape):
+        bench.generator.run(target, *shape.arguments(), "--preload", "--no-run")
+        found = bench.measure(target, *shape.arguments())
+        # They are the same each time.
+        last = turn == bench.settings.turns - 1
+        return {**found, "system_calls": self.system_calls(bench, target, shape) if last else None}
 
     def system_calls(self, bench, target, shape):
         seconds = min(1, bench.settings.seconds / 2)
@@ -50,5 +53,4 @@ class Shapes:
         counted = figures.of_process(told, target.front, "system_calls_per_operation")
         if counted is not None:
             return counted
-        arguments = [*shape.arguments(), "--seconds", seconds]
-        return load.system_calls_by_strace(bench.generator, target, environment.program("strace"), arguments)
+        return load.system_calls_by_strace(bench.generator, target, environment.program("strace"), shape.arguments(), seconds)
