@@ -167,6 +167,9 @@ void ProcessFigures::write_servers(admin::MetricsWriter& out) const {
                 count(&Server::in_flight));
       out.counter("mctenant_server_requests_failed_total", "Requests lost with their connection.", labels,
                   count(&Server::failed_requests));
+      out.counter("mctenant_server_piped_values_total",
+                  "Large values of the server that did not pass through memory, but through a pipe.", labels,
+                  count(&Server::piped_values));
       out.counter("mctenant_server_connects_total", "Connections to the server that became ready.", labels,
                   count(&Server::connects));
       out.counter("mctenant_server_failures_total", "Connections, or attempts at one, that failed.", labels,

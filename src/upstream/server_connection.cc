@@ -140,6 +140,7 @@ void ServerConnection::take_replies(base::InputBuffer& in) {
     if (found.outcome == Outcome::broken) return stream_->abort("it sends what is no answer to the question");
     auto& value = found.reply.value;
     if (value.size >= kShareFrom || in.piped() > 0) value = in.share({value.data, value.size});
+    if (in.piped() > 0) figures_.piped_values.add();
     calls_.tell_first();
     figures_.in_flight.subtract();
     calls_.pop().on_reply(found.reply);

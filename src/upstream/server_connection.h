@@ -41,6 +41,7 @@ class ServerConnection final : public Server, private net::Stream::Handler {
     base::Counter failures;  // connections or attempts that were lost
     base::Counter timeouts;  // … of these for silence
     base::Counter failed_requests;
+    base::Counter piped_values;  // large ones that did not pass through memory
   };
 
   // `pool`, `state` and the resolver must outlive the connection. `spokesman`: this worker writes the log

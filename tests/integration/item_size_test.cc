@@ -2,9 +2,13 @@
 
 #include <atomic>
 #include <map>
+#include <random>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "integration/world.h"
+#include "support/text_client.h"
 
 namespace mctenant::integration {
 namespace {
@@ -134,6 +138,37 @@ TEST(ItemSizeOfASmallServer, IsTheServersOwnLimitAndNothingIsLost) {
   EXPECT_EQ(alice.status_of(set(name, value + "x", 1).with_opcode(op::kReplace)), status::kTooLarge);
   EXPECT_EQ(alice.status_of(set(name, value + "x", 1).with_opcode(op::kAdd)), status::kTooLarge);
   EXPECT_TRUE(alice.fetch(name) == value) << "refused before anything was sent";
+}
+
+// They pass through pipes; small replies between them, and a client that reads late, change nothing.
+TEST_F(ItemSize, LargeValuesArriveAsTheyAreWhateverStandsBetweenThem) {
+  std::vector<Packet> gets;
+  std::vector<std::string> values;
+  std::minstd_rand random(11);
+  for (int i = 0; i < 12; ++i) {
+    const std::string name = key("k" + std::to_string(i));
+    std::string value(i % 3 == 0 ? 100 : 200'000 + random() % 800'000, '\0');
+    for (char& byte : value) byte = static_cast<char>(random());
+    alice_.store(name, value);
+    for (int times = 0; times < 4; ++times) {
+      gets.push_back(get(name));
+      values.push_back(value);
+    }
+  }
+  const auto& mctenant = world().mctenant;
+  support::TextClient text(mctenant.address(), "alice", mctenant.password("alice"));
+  text.connection().send("get " + gets[20].key + "\r\n");  // and reads it at the end
+  for (int round = 0; round < 3; ++round) {
+    const auto replies = alice_.call_all(gets, 20s);
+    ASSERT_EQ(replies.size(), gets.size());
+    for (size_t i = 0; i < replies.size(); ++i) ASSERT_TRUE(replies[i].value == values[i]) << i;
+  }
+  const std::string line = "VALUE " + gets[20].key + " 0 " + std::to_string(values[20].size()) + "\r\n";
+  EXPECT_TRUE(text.talk("mn\r\n") == line + values[20] + "\r\nEND\r\nMN\r\n");
+  const std::string metrics = world().mctenant.metrics();
+  const size_t piped = metrics.find("\nmctenant_server_piped_values_total{");
+  ASSERT_NE(piped, metrics.npos);
+  EXPECT_GT(std::stoul(metrics.substr(metrics.find("} ", piped) + 2)), 0U);
 }
 
 TEST(ItemSizeLimit, IsConfigurable) {

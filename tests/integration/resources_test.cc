@@ -1,7 +1,12 @@
 // Clients that do not read, claim what they never send, or stay when the program must go.
 
+#include <sched.h>
 #include <signal.h>
 
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
 #include <thread>
 
 #include "integration/world.h"
@@ -120,6 +125,35 @@ TEST(Resources, AThousandConnectionsOfGarbageLeaveNothingBehind) {
   }
   EXPECT_TRUE(wait_until(
       [&] { return world.mctenant.process().resident_bytes() < before + kMemoryFactor * 12 * kMiB; }, 5s));
+}
+
+// By its name, how each thread of the process is scheduled.
+std::map<std::string, int> policies_of(pid_t process) {
+  std::map<std::string, int> policies;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/task")) {
+    const pid_t thread = std::stoi(task.path().filename());
+    std::string name = "main";
+    if (thread != process) std::getline(std::ifstream(task.path() / "comm"), name);
+    policies[name] = sched_getscheduler(thread);
+  }
+  return policies;
+}
+
+TEST(Resources, ThreadsBesideTheWorkersTakeNoCoreFromThem) {
+  World world;
+  BinaryClient alice = world.mctenant.sign_in("alice");  // a password was checked
+  const auto policies = policies_of(world.mctenant.process().pid());
+  for (const char* worker : {"worker-0", "worker-1"}) {
+    ASSERT_TRUE(policies.contains(worker)) << worker;
+    EXPECT_EQ(policies.at(worker), SCHED_OTHER) << worker;
+  }
+  // Each does so as it begins.
+  for (const char* other : {"main", "bookkeeper", "password-check"}) {
+    EXPECT_TRUE(wait_until([&] {
+      const auto now = policies_of(world.mctenant.process().pid());
+      return now.contains(other) && now.at(other) == SCHED_BATCH;
+    }, 5s)) << other;
+  }
 }
 
 TEST(Drain, WhatIsUnderWayIsAnsweredAndTheProgramEndsWell) {

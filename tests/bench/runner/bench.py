@@ -34,14 +34,15 @@ class Bench:
             self.results.fail(measure, row, name, f"{type(error).__name__}: {error}")
         print(f"{measure}, {row}: {name} ({time.monotonic() - began:.0f} s)", flush=True)
 
-    def in_turns(self, measure, row, names, variant_of, take):
+    def in_turns(self, measure, row, names, variant_of, take, turns=None):
         """Starts and measures each target several times, in turns: all meet the same weather, and no process its luck with
-        memory alone. The medians are told. `take(target, turn)` returns figures."""
+        memory alone. The medians are told. `take(target, last)` returns figures; `last` is true in the last turn."""
         found = {}
-        for turn in range(self.settings.turns):
+        turns = turns or self.settings.turns
+        for turn in range(turns):
             for name in names:
                 with self.attempt(measure, row, name), self.start(name, variant=variant_of(name)) as target:
-                    figures_of_turn = take(target, turn)
+                    figures_of_turn = take(target, turn == turns - 1)
                     self.complain(measure, row, target, figures_of_turn)
                     found.setdefault(name, []).append(figures_of_turn)
         for name, several in found.items():

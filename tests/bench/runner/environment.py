@@ -82,11 +82,13 @@ class Settings:
         self.mctenant = arguments.mctenant
         self.memcached = arguments.memcached
         self.quick = arguments.quick
-        self.seconds = arguments.seconds or (1 if self.quick else 5)
+        self.seconds = arguments.seconds or (1 if self.quick else 4)
         self.warmup = 0.3 if self.quick else 0.5
         # Of which the medians are told: windows of one process, and starts of it.
         self.windows = 1 if self.quick else 3
         self.turns = 1 if self.quick else 3
+        # The row that most ratios are of, and the ones closest to their bounds.
+        self.turns_of_small = 1 if self.quick else 7
         self.connections = 50
         self.idle_connections = 1000 if self.quick else 9000
         self.keys = 100000

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Tests of the runner that need no server: ratios and their bounds, tables, the README, the plan of the mixed load."""
 
+import contextlib
+import io
 import json
 import os
 import sys
@@ -166,6 +168,34 @@ class Peers(unittest.TestCase):
             finally:
                 sys.stdout, sys.stderr = streams
         self.assertEqual(failures, [("load", "row", "haproxy", "RuntimeError: it ended")])
+
+
+class Turns(unittest.TestCase):
+    def test_each_is_started_anew_in_turns_and_the_medians_are_told(self):
+        order, told = [], {1: 9.0, 2: 5.0, 3: 7.0}
+        settings = types.SimpleNamespace(turns=3)
+        results = report.Results(settings, "")
+        made = bench.Bench(settings, None, results)
+
+        @contextlib.contextmanager
+        def start(name, variant):
+            order.append((name, variant))
+            yield types.SimpleNamespace(name=name)
+
+        made.start = start
+        with contextlib.redirect_stdout(io.StringIO()):
+            made.in_turns("load", "row", ["a", "b"], str.upper,
+                          lambda target, last: figure(front_cpu_us=told[(len(order) + 1) // 2], system_calls=2.0 if last else None))
+        self.assertEqual(order, [("a", "A"), ("b", "B")] * 3)
+        self.assertEqual(results.latest("load", "row", "a")["front_cpu_us"], 7.0)
+        self.assertEqual(results.latest("load", "row", "a")["system_calls"], 2.0)
+
+    def test_an_earlier_run_counts_as_a_round(self):
+        results = report.Results(None, "")
+        results.take({"results": {"load": {"row": {"a": figure(front_cpu_us=4.0)}}}, "failures": ["b failed"]})
+        results.add("load", "row", "a", figure(front_cpu_us=8.0))
+        self.assertEqual(results.medians()["load"]["row"]["a"]["front_cpu_us"], 6.0)
+        self.assertEqual(results.failures, ["b failed"])
 
 
 class Tables(unittest.TestCase):

@@ -154,7 +154,7 @@ TEST_F(ServerConnectionTest, RepliesFindTheirCallsWhateverTheirSizes) {
   const support::MemcachedProcess memcached;
   open_and_wait(memcached.address());
   const auto value_of = [](int i) {
-    const size_t size = i % 50 == 0 ? 300'000 : i % 7 == 0 ? 20'000 : static_cast<size_t>(i % 100);
+    const size_t size = i % 50 == 0 ? 600'000 : i % 7 == 0 ? 20'000 : static_cast<size_t>(i % 100);
     return std::to_string(i) + ":" + std::string(size, static_cast<char>('a' + i % 26));
   };
   constexpr int kCount = 600;
@@ -166,6 +166,7 @@ TEST_F(ServerConnectionTest, RepliesFindTheirCallsWhateverTheirSizes) {
     }
   });
   for (int i = 0; i < kCount; ++i) ASSERT_TRUE(reads[static_cast<size_t>(i)]->value() == value_of(i)) << i;
+  EXPECT_GT(connection_->figures().piped_values.get(), 0U);
 }
 
 TEST_F(ServerConnectionTest, ACallMaySendAnotherFromItsReply) {

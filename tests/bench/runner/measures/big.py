@@ -20,4 +20,4 @@ class BigValues:
         shape = Shape(self.row, (1 << 20) - KEY_SIZE, 1, self.keys, bench.settings, "--gets-only")
         shape.connections = 8
         bench.in_turns(self.name, self.row, names, lambda name: bench.variant(name, shape, "per_second"),
-                       lambda target, turn: bench.measure(target, *shape.arguments(), "--preload"))
+                       lambda target, last: bench.measure(target, *shape.arguments(), "--preload"))

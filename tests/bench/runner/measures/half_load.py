@@ -23,7 +23,7 @@ class HalfLoad:
                 with bench.attempt(self.name, row, name):
                     rates[name] = round(bench.capacity("memcached-sasl" if row == ALIKE else name, small) / 2)
             bench.in_turns(self.name, row, list(rates), lambda name: bench.variant(name, small),
-                           lambda target, turn, rates=rates: self.take(bench, target, small, rates[target.name]))
+                           lambda target, last, rates=rates: self.take(bench, target, small, rates[target.name]))
 
     def take(self, bench, target, shape, rate):
         bench.generator.run(target, *shape.arguments(), "--preload", "--no-run")

@@ -37,14 +37,14 @@ class Shapes:
     def run(self, bench, names):
         for shape in shapes(bench.settings):
             able = [each for each in names if shape.row not in targets.KINDS[each].without]
+            turns = bench.settings.turns_of_small if shape.row == SMALL else bench.settings.turns
             bench.in_turns(self.name, shape.row, able, lambda name, shape=shape: bench.variant(name, shape),
-                           lambda target, turn, shape=shape: self.take(bench, target, turn, shape))
+                           lambda target, last, shape=shape: self.take(bench, target, last, shape), turns)
 
-    def take(self, bench, target, turn, shape):
+    def take(self, bench, target, last, shape):
         bench.generator.run(target, *shape.arguments(), "--preload", "--no-run")
         found = bench.measure(target, *shape.arguments())
         # They are the same each time.
-        last = turn == bench.settings.turns - 1
         return {**found, "system_calls": self.system_calls(bench, target, shape) if last else None}
 
     def system_calls(self, bench, target, shape):
