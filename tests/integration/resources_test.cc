@@ -149,10 +149,13 @@ TEST(Resources, ThreadsBesideTheWorkersTakeNoCoreFromThem) {
   }
   // Each does so as it begins.
   for (const char* other : {"main", "bookkeeper", "password-check"}) {
-    EXPECT_TRUE(wait_until([&] {
-      const auto now = policies_of(world.mctenant.process().pid());
-      return now.contains(other) && now.at(other) == SCHED_BATCH;
-    }, 5s)) << other;
+    EXPECT_TRUE(wait_until(
+        [&] {
+          const auto now = policies_of(world.mctenant.process().pid());
+          return now.contains(other) && now.at(other) == SCHED_BATCH;
+        },
+        5s))
+        << other;
   }
 }
 
