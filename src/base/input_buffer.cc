@@ -57,7 +57,7 @@ void InputBuffer::keep() {
   if (piped_ != 0) return;  // its block was made for it
   const size_t held = view().size();
   const size_t wanted = std::max({expected_, held, kUnknownFrame});
-  if (wanted > kLargeBlock) large_frames_ = true;
+  large_frames_ = wanted > kLargeBlock;
   const size_t room = static_cast<size_t>(block_->data() + block_->capacity() - begin_);
   // A block that others look into is theirs too: it must not be written to, nor held for a few bytes of it.
   const bool own = !block_->shared() && block_->capacity() <= std::max(2 * wanted, kSmallBlock);

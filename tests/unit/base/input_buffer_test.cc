@@ -282,6 +282,20 @@ TEST(InputBuffer, OfLargeFramesThatFollowEachOtherOnlyTheBeginningIsCopied) {
   reader.expect_shared_intact();
 }
 
+TEST(InputBuffer, OneLargeFrameDoesNotMakeTheReadsOfThoseBehindItSmall) {
+  const auto frames = frames_of({200'000, 30'000, 30'000});
+  InputBuffer in;
+  in.read_in_bulk();
+  Reader reader(frames);
+  const auto drain = [&] { reader.drain(in); };
+  std::string_view large = frames[0];
+  while (!large.empty()) read_into(in, large, 100'000, drain);
+  std::string_view first_part = std::string_view(frames[1]).substr(0, offered(in));
+  ASSERT_LT(first_part.size(), frames[1].size());
+  read_into(in, first_part, 1'000'000, drain);
+  EXPECT_EQ(offered(in), kBulkBlock);
+}
+
 TEST(InputBuffer, AFrameThatIsReadWholeIsNotCopied) {
   const std::string frame = frame_of(10'000, 1);
   InputBuffer in;

@@ -20,8 +20,6 @@
 namespace mctenant::net {
 namespace {
 
-using namespace std::chrono_literals;
-
 constexpr size_t kHeader = 4;
 constexpr std::string_view kLast = "\r\n";
 
@@ -38,6 +36,8 @@ struct Counts {
   size_t frames = 0;
   size_t piped = 0;     // of these, with a part in a pipe
   size_t given_up = 0;  // with a part that was in a pipe on the way
+  size_t inputs = 0;
+  bool filling = false;  // a pipe has had a part of a frame that is not whole
   bool input_end = false;
   bool ended = false;
 };
@@ -46,6 +46,10 @@ struct Counts {
 class Relay final : public Stream::Handler {
  public:
   void on_input(base::InputBuffer& in) override {
+    counts.change([&](Counts& c) {
+      ++c.inputs;
+      c.filling = in.piped() > 0;
+    });
     while (in.view().size() >= kHeader) {
       const std::string_view view = in.view();
       uint32_t size = 0;
@@ -243,9 +247,9 @@ TEST_F(UnixPipedValues, AValueInManySmallSegmentsGoesThroughMemoryWhenItsPipeIsF
 TEST_P(PipedValues, AnEndInsideAFrameIsToldAndThePipeIsNotLost) {
   const std::string frame = frame_of(900'000, 1);
   send(frame.substr(0, 1000));
-  std::this_thread::sleep_for(20ms);
+  ASSERT_TRUE(relay_.counts.wait([](const Counts& c) { return c.inputs > 0; }));
   send(frame.substr(1000, 400'000));
-  std::this_thread::sleep_for(20ms);
+  ASSERT_TRUE(relay_.counts.wait([](const Counts& c) { return c.filling; }));
   shutdown(writes_, SHUT_WR);
   ASSERT_TRUE(relay_.counts.wait([](const Counts& c) { return c.input_end; }));
   EXPECT_EQ(relay_.counts.get().frames, 0U);
