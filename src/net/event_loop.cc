@@ -23,6 +23,31 @@ event_base* make_base() {
 
 }  // namespace
 
+EndOfTurn::~EndOfTurn() {
+  if (list_ != nullptr) list_->remove(*this);
+}
+
+// Rare: what is scheduled is mostly discarded, and so outlives its turn.
+void WorkList::remove(EndOfTurn& work) {
+  EndOfTurn** link = &head_;
+  while (*link != &work) link = &(*link)->next_;
+  *link = work.next_;
+  if (work.next_ == nullptr) tail_ = link;
+  work.next_ = nullptr;
+  work.list_ = nullptr;
+}
+
+void WorkList::run() {
+  while (head_ != nullptr) {
+    EndOfTurn* work = head_;
+    head_ = work->next_;
+    if (head_ == nullptr) tail_ = &head_;
+    work->next_ = nullptr;
+    work->list_ = nullptr;
+    work->on_end_of_turn();
+  }
+}
+
 EventLoop::EventLoop() : base_(make_base()), wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (wake_fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
   wake_event_ = event_new(
@@ -104,17 +129,6 @@ base::TimePoint EventLoop::now() {
     now_valid_ = true;
   }
   return now_;
-}
-
-void EventLoop::WorkList::run() {
-  while (head_ != nullptr) {
-    EndOfTurn* work = head_;
-    head_ = work->next_;
-    if (head_ == nullptr) tail_ = &head_;
-    work->next_ = nullptr;
-    work->scheduled_ = false;
-    work->on_end_of_turn();
-  }
 }
 
 void EventLoop::end_turn() {

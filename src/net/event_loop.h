@@ -21,18 +21,43 @@ class Discardable {
   virtual ~Discardable() = default;
 };
 
+class WorkList;
+
 // Work to be done once at the end of a turn, however often it was asked for: a stream writes what many
-// requests left in its queue. An object that is scheduled must live until the end of the turn (see
-// discard()).
+// requests left in its queue. Of an object that is gone before, nothing is done any more; it goes on the
+// loop's thread, and before the loop.
 class EndOfTurn {
  public:
-  virtual ~EndOfTurn() = default;
+  EndOfTurn() = default;
+  virtual ~EndOfTurn();
+  EndOfTurn(const EndOfTurn&) = delete;
+  EndOfTurn& operator=(const EndOfTurn&) = delete;
+
   virtual void on_end_of_turn() = 0;
 
  private:
-  friend class EventLoop;
+  friend class WorkList;
   EndOfTurn* next_ = nullptr;
-  bool scheduled_ = false;
+  WorkList* list_ = nullptr;  // while it is scheduled
+};
+
+// First in, first out, each once.
+class WorkList {
+ public:
+  [[nodiscard]] bool empty() const { return head_ == nullptr; }
+  void add(EndOfTurn& work) {
+    if (work.list_ != nullptr) return;
+    work.list_ = this;
+    *tail_ = &work;
+    tail_ = &work.next_;
+  }
+  void remove(EndOfTurn& work);
+  // Also what is added meanwhile.
+  void run();
+
+ private:
+  EndOfTurn* head_ = nullptr;
+  EndOfTurn** tail_ = &head_;
 };
 
 // One thread's event loop.
@@ -85,24 +110,6 @@ class EventLoop final : public base::Executor {
   // wait for all that a crowd has to say. More looks bring no more than they cost.
   static constexpr uint32_t kLooks = 2;
   static constexpr uint32_t kGathered = 128;
-
-  // First in, first out, each once.
-  class WorkList {
-   public:
-    [[nodiscard]] bool empty() const { return head_ == nullptr; }
-    void add(EndOfTurn& work) {
-      if (work.scheduled_) return;
-      work.scheduled_ = true;
-      *tail_ = &work;
-      tail_ = &work.next_;
-    }
-    // Also what is added meanwhile.
-    void run();
-
-   private:
-    EndOfTurn* head_ = nullptr;
-    EndOfTurn** tail_ = &head_;
-  };
 
   void run_posted();
   void look(int flags);

@@ -165,7 +165,9 @@ void Resync::sweep() {
     to_sweep_.pop_back();
     cursor_ = {};
   }
-  desk_.loop.post([this] { sweep(); });
+  desk_.loop.post([this, alive = std::weak_ptr(alive_)] {
+    if (!alive.expired()) sweep();
+  });
 }
 
 void Resync::ask(const session::Account& account) {

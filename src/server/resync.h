@@ -118,6 +118,8 @@ class Resync final : private upstream::Crawl::Handler, private upstream::Evictio
   base::TimePoint begun_{};
   base::TimePoint told_{};
   Figures figures_;
+  std::shared_ptr<const bool> alive_ =
+      std::make_shared<bool>();  // gone with this: no turn of a sweep comes after it
 };
 
 }  // namespace mctenant::server

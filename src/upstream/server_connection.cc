@@ -58,7 +58,9 @@ void ServerConnection::settle() {
 void ServerConnection::resolve() {
   set_state(State::resolving);
   resolver_.resolve(server_.address, loop_,
-                    [this](const base::Expected<net::SocketAddress>& address) { connect(address); });
+                    [this, alive = std::weak_ptr(alive_)](const base::Expected<net::SocketAddress>& address) {
+                      if (!alive.expired()) connect(address);
+                    });
 }
 
 void ServerConnection::connect(const base::Expected<net::SocketAddress>& address) {

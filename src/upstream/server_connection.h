@@ -104,6 +104,8 @@ class ServerConnection final : public Server, private net::Stream::Handler {
   BackOff back_off_;
   std::function<void()> settled_;
   Figures figures_;
+  std::shared_ptr<const bool> alive_ =
+      std::make_shared<bool>();  // gone with this: no answer of the resolver's comes
 };
 
 }  // namespace mctenant::upstream

@@ -199,6 +199,39 @@ TEST(EventLoop, EndOfTurnWorkMayAskForMore) {
   EXPECT_EQ(order, (std::vector<int>{1, 1, 2, 1, 2}));
 }
 
+TEST(EventLoop, WorkThatIsGoneIsNotDone) {
+  EventLoop loop;
+  std::vector<int> order;
+  std::vector<std::unique_ptr<Work>> works;
+  for (int i = 0; i < 5; ++i) works.push_back(std::make_unique<Work>([&order, i] { order.push_back(i); }));
+  Work late([&] { order.push_back(5); });
+  loop.post([&] {
+    for (const auto& work : works) loop.at_end_of_turn(*work);
+    works[0].reset();
+    works[2].reset();
+    works[4].reset();  // the last one: what comes behind hangs on the one before
+    loop.at_end_of_turn(late);
+  });
+  loop.post([&] { loop.stop(); });
+  loop.run();
+  EXPECT_EQ(order, (std::vector<int>{1, 3, 5}));
+}
+
+TEST(EventLoop, GatheredWorkThatIsGoneIsNotDone) {
+  EventLoop loop;
+  int done = 0;
+  auto only = std::make_unique<Work>([&] { ++done; });
+  Work next([&] { ++done; });
+  loop.post([&] {
+    loop.after_gathering(*only);
+    only.reset();
+    loop.after_gathering(next);
+  });
+  loop.stop();
+  loop.run();
+  EXPECT_EQ(done, 1);
+}
+
 struct Thing final : Discardable {
   explicit Thing(std::function<void()> what) : at_end(std::move(what)) {}
   ~Thing() override { at_end(); }

@@ -34,11 +34,7 @@ class Backroom {
     running_.call([this] { open(); });
   }
   ~Backroom() {
-    running_.call([this] {
-      resyncs_.clear();
-      pool_.reset();
-      janitor_.reset();
-    });
+    running_.call([this] { close(); });
     running_.stop();
   }
   Backroom(const Backroom&) = delete;
@@ -67,6 +63,13 @@ class Backroom {
         return true;
       });
     });
+  }
+
+  // On the loop: the work ends, whatever is under way.
+  void close() {
+    resyncs_.clear();
+    pool_.reset();
+    janitor_.reset();
   }
 
   [[nodiscard]] quota::Ledger& ledger() { return *ledger_; }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,14 @@ using support::MemcachedProcess;
 
 uint64_t size_of(std::string_view server_key, size_t value, uint32_t flags = 0) {
   return quota::item_bytes(server_key.size(), value, flags);
+}
+
+void store_many(const MemcachedProcess& server, int items) {
+  support::Connection connection(server.address());
+  std::string stores;
+  for (int i = 0; i < items; ++i) stores += "ms x7.1.5:k" + std::to_string(i) + " 1 q\r\nv\r\n";
+  connection.send(stores + "mn\r\n");
+  ASSERT_EQ(connection.read_until("MN\r\n"), "MN\r\n");
 }
 
 TEST(Resync, CountsWhatAServerHoldsToTheByte) {
@@ -224,11 +233,7 @@ TEST(Resync, WhatAServerEvictsLeavesTheLedgerAndIsCountedAsItsOwn) {
 
 TEST(Resync, AFlushWhileACrawlIsUnderWayEndsWithNothingOfBefore) {
   const MemcachedProcess server;
-  support::Connection connection(server.address());
-  std::string stores;
-  for (int i = 0; i < 20'000; ++i) stores += "ms x7.1.5:k" + std::to_string(i) + " 1 q\r\nv\r\n";
-  connection.send(stores + "mn\r\n");
-  ASSERT_EQ(connection.read_until("MN\r\n"), "MN\r\n");
+  store_many(server, 20'000);
   store(server, "x7.1.6:new");
   Backroom room({server.address()});
   ASSERT_TRUE(room.work_until([&] { return room.ledger().usage().items > 0; }));
@@ -239,6 +244,26 @@ TEST(Resync, AFlushWhileACrawlIsUnderWayEndsWithNothingOfBefore) {
   room.state(0).doubt();
   EXPECT_TRUE(room.work_until([&] { return room.knows("new", 6); }));
   EXPECT_EQ(room.ledger().usage().items, 1U);
+}
+
+TEST(Resync, EndsInTheMiddleOfASweep) {
+  const MemcachedProcess server;
+  store_many(server, 40'000);
+  Backroom room({server.address()});
+  ASSERT_TRUE(room.settle());
+  room.state(0).doubt();
+  std::promise<void> closed;
+  // With each turn of the loop, as the sweep does its part with each: it takes several.
+  const std::function<void()> look = [&] {
+    Resync& resync = room.resync(0);
+    resync.look();
+    if (!resync.running() || room.state(0).crawling()) return room.running().loop().post(look);
+    room.close();
+    // Behind the sweep's next turn, if there were one.
+    room.running().loop().post([&] { room.running().loop().post([&] { closed.set_value(); }); });
+  };
+  room.running().loop().post(look);
+  EXPECT_EQ(closed.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
 }
 
 }  // namespace

@@ -144,6 +144,25 @@ TEST_F(ServerConnectionTest, CarriesRequestsOutOnARealServer) {
   EXPECT_EQ(connection_->figures().connects.get(), 1U);
 }
 
+TEST_F(ServerConnectionTest, MayGoInTheTurnOfARequest) {
+  const support::MemcachedProcess memcached;
+  open_and_wait(memcached.address());
+  running_.call([&] {
+    send_here(Command::set, "key", "value");
+    connection_.reset();
+  });
+  EXPECT_EQ(calls_.front()->status(), Status::temporary_failure);
+  running_.call([] {});  // the end of that turn is over
+}
+
+TEST_F(ServerConnectionTest, MayGoBeforeItKnowsItsAddress) {
+  open("localhost:1");
+  running_.call([&] { connection_.reset(); });
+  resolver_.reset();  // waits for what it has begun
+  running_.call([] {});
+  EXPECT_EQ(settled_.get(), 0);
+}
+
 TEST_F(ServerConnectionTest, SpeaksOverAUnixSocket) {
   const support::MemcachedProcess memcached({.unix_socket = true});
   open_and_wait(memcached.address());
