@@ -25,6 +25,7 @@ class Janitor::Removal final : public upstream::Call {
   explicit Removal(Janitor& janitor) : janitor_(janitor) { ++janitor_.under_way_; }
   ~Removal() override { --janitor_.under_way_; }
   void on_reply(const protocol::Reply& reply) override {
+    if (reply.status == protocol::Status::ok) janitor_.figures_.deleted.add();
     // The connection was lost, which has put the server's accounting in doubt: its crawl meets the item
     // again.
     if (reply.status == protocol::Status::temporary_failure) janitor_.figures_.dropped.add();
@@ -63,14 +64,14 @@ void Janitor::turn() {
   left -= remove_waiting(left);
   left -= remove_retired(left);
   credit_ -= static_cast<double>(whole - left);
-  uint64_t pending = waiting_.size();
+  uint64_t waiting = waiting_.size();
   bool over = false;
   for (const session::Account& account : accounts_) {
-    pending += account.ledger->retired();
+    waiting += account.ledger->retired();
     over |= account.ledger->over() || account.ledger->lowering();
   }
-  figures_.pending.set(pending);
-  timer_.start(whole != left || pending > 0 || over ? kBusyTurn : kIdleTurn);
+  figures_.pending.set(waiting + under_way_);
+  timer_.start(whole != left || waiting > 0 || over ? kBusyTurn : kIdleTurn);
 }
 
 // A tenant's limit goes down with what is left to it, until it is the quota.
@@ -125,7 +126,6 @@ size_t Janitor::remove_retired(size_t most) {
 }
 
 void Janitor::send(upstream::Server& server, std::string_view server_key) {
-  figures_.deleted.add();
   protocol::Request removal;
   removal.command = protocol::Command::remove;
   server.send(removal, server_key, *base::FreeList<Removal>::make(*this));

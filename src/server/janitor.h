@@ -23,9 +23,9 @@ namespace mctenant::server {
 class Janitor {
  public:
   struct Figures {
-    base::Counter deleted;  // deletes sent
+    base::Counter deleted;  // each once: a crawl and a flush may both have found it
     base::Counter evicted;  // of tenants over their quota
-    base::Counter pending;  // items that wait to be deleted
+    base::Counter pending;  // items that wait to be deleted, or for the server's answer
     base::Counter dropped;  // that could not wait, or whose server was away: a later crawl finds them again
   };
 

@@ -8,6 +8,7 @@
 #include <future>
 #include <thread>
 
+#include "base/sanitizers.h"
 #include "integration/world.h"
 
 namespace mctenant::integration {
@@ -219,7 +220,7 @@ TEST_F(Reload, KilledAtAnyMomentOfReloadsTheStateIsSound) {
 
 class ConcurrentReload : public Reload {};
 
-TEST_F(ConcurrentReload, AHundredUnderLoadCloseNobodyAndLoseNoReply) {
+TEST_F(ConcurrentReload, ManyUnderLoadCloseNobodyAndLoseNoReply) {
   std::atomic<bool> done{false};
   std::atomic<uint64_t> answered{0};
   std::vector<std::future<std::string>> clients;  // each ends with what went wrong, or nothing
@@ -242,11 +243,13 @@ TEST_F(ConcurrentReload, AHundredUnderLoadCloseNobodyAndLoseNoReply) {
   }
   BinaryClient watcher = world_.mctenant.sign_in("alice");
   const auto begin = Clock::now();
-  for (uint64_t i = 1; i <= 100; ++i) {
+  // The release build tries the whole hundred.
+  constexpr uint64_t kReloads = base::kSanitized ? 30 : 100;
+  for (uint64_t i = 1; i <= kReloads; ++i) {
     Tenants tenants = {{"alice", alice_}, {"bob", bob_}};
     if (i % 2 == 1) tenants["carol"] = "carol's";
     put_in_its_place(file_with(tenants, R"({"memory": ")" + std::to_string(i) + R"(MiB"})"));
-    if (i % 3 == 0) hang_up();
+    if (i % 5 != 0) hang_up();  // the others wait until the file is looked at
     // Not by their count: a signal may come while the change that it is about is read already.
     const std::string quota = std::to_string(i << 20);
     EXPECT_TRUE(wait_until([&] { return figure(watcher, "limit_maxbytes") == quota; }, 20s))
@@ -254,13 +257,13 @@ TEST_F(ConcurrentReload, AHundredUnderLoadCloseNobodyAndLoseNoReply) {
         << world_.mctenant.process().output();
     if (HasFailure()) break;
   }
-  RecordProperty("milliseconds_for_100_reloads",
+  RecordProperty("milliseconds_for_all_reloads",
                  std::to_string(std::chrono::duration_cast<Milliseconds>(Clock::now() - begin).count()));
   const uint64_t before_the_end = answered;
   EXPECT_TRUE(wait_until([&] { return answered > before_the_end + 100; }, 10s));
   done = true;
   for (auto& client : clients) EXPECT_EQ(client.get(), "") << world_.mctenant.process().output();
-  EXPECT_GE(applied(), 100u);
+  EXPECT_GE(applied(), kReloads);
   EXPECT_EQ(failed(), 0u);
   EXPECT_EQ(closed("credential_changed") + closed("tenant_removed"), 0u);
 }

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <map>
 
+#include "base/sanitizers.h"
+
 namespace mctenant::session::model {
 namespace {
 
@@ -419,7 +421,7 @@ uint64_t from_environment(const char* name, uint64_t otherwise) {
 template <class Then>
 void try_seeds(Setting setting, Then&& then) {
   const uint64_t only = from_environment("MCTENANT_MODEL_SEED", 0);
-  const uint64_t seeds = from_environment("MCTENANT_MODEL_SEEDS", 2000);
+  const uint64_t seeds = from_environment("MCTENANT_MODEL_SEEDS", base::kSanitized ? 500 : 2000);
   uint64_t probes = 0;
   for (uint64_t seed = only != 0 ? only : 1; seed <= (only != 0 ? only : seeds); ++seed) {
     setting.seed = seed;
