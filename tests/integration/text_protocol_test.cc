@@ -148,7 +148,7 @@ const std::vector<std::string>& conversations() {
       "set K 0 0 2147483646\r\nget K\r\nset K 0 0 noreply\r\n",
       "cas K 0 0 1\r\ncas K 0 0 1 1\r\nx\r\ncas K 0 0 1 0\r\nx\r\ncas K 0 0 1 x\r\nset K 0 0 1\r\nx\r\ncas K "
       "0 0 1 0\r\n"
-      "y\r\ncas K 0 0 1 999999999999\r\ny\r\ncas K 0 0 1 1 noreply\r\ny\r\nget K\r\n",
+      "y\r\ncas K 0 0 1 999999999999\r\ny\r\ncas K 0 0 1 999999999998 noreply\r\ny\r\nget K\r\n",
       "add K 0 0 1\r\nx\r\nadd K 0 0 1\r\ny\r\nreplace K 5 0 1\r\nz\r\nreplace L 0 0 1\r\nx\r\nappend K 0 0 "
       "2\r\nab\r\n"
       "prepend K 9 9 1\r\np\r\nappend L 0 0 1\r\nx\r\nget K L\r\n",

@@ -84,13 +84,15 @@ class ServerConnectionTest : public testing::Test {
   }
 
   void open(const std::string& address) {
+    running_.call([&] { open_here(address); });
+  }
+  // On the loop's thread.
+  void open_here(const std::string& address) {
     const auto parsed = net::parse_address(address);
     ASSERT_TRUE(parsed.has_value());
-    running_.call([&] {
-      connection_ = std::make_unique<ServerConnection>(running_.loop(), *resolver_, options_,
-                                                       ServerOptions{.address = *parsed}, state_, false);
-      connection_->start([this] { settled_.change([](int& count) { ++count; }); });
-    });
+    connection_ = std::make_unique<ServerConnection>(running_.loop(), *resolver_, options_,
+                                                     ServerOptions{.address = *parsed}, state_, false);
+    connection_->start([this] { settled_.change([](int& count) { ++count; }); });
   }
   [[nodiscard]] bool settled() {
     return settled_.wait([](int count) { return count > 0; });
@@ -156,8 +158,10 @@ TEST_F(ServerConnectionTest, MayGoInTheTurnOfARequest) {
 }
 
 TEST_F(ServerConnectionTest, MayGoBeforeItKnowsItsAddress) {
-  open("localhost:1");
-  running_.call([&] { connection_.reset(); });
+  running_.call([&] {
+    open_here("localhost:1");
+    connection_.reset();
+  });
   resolver_.reset();  // waits for what it has begun
   running_.call([] {});
   EXPECT_EQ(settled_.get(), 0);
